@@ -1,0 +1,2 @@
+//! The m4c command line.
+fn main() {}

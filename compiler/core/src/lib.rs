@@ -1,0 +1,1 @@
+//! Everything between a model file and an artifact.

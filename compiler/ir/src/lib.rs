@@ -1,0 +1,1 @@
+//! The graph, its text form, its verifier and the interpreter over it.

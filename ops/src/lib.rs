@@ -1,0 +1,1 @@
+//! The operator table, facts and the reference meaning of every operator.

@@ -1,0 +1,1 @@
+//! Loads an artifact, checks it and runs its programs.

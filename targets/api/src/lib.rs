@@ -1,0 +1,1 @@
+//! What a compilation target is: support, cost, lowering.
