@@ -1,1 +1,27 @@
 //! The operator table, facts and the reference meaning of every operator.
+//!
+//! Depends on nothing else of the project, does no I/O, knows no target, no file format and no rewriting engine.
+
+pub mod attr;
+pub mod build;
+pub mod composite;
+pub mod dim;
+pub mod dtype;
+pub mod fact;
+pub mod numerics;
+pub mod onnx;
+pub mod op;
+pub mod primitive;
+pub mod signature;
+pub mod structural;
+pub mod table;
+pub mod tensor;
+
+pub use attr::{Attr, AttrKind, Attrs, Group};
+pub use build::{Build, Value};
+pub use dim::{Binding, Dim, DimView, Guard, GuardKind, Symbols};
+pub use dtype::DType;
+pub use fact::Fact;
+pub use numerics::{Difference, Numerics};
+pub use op::{Op, Violation};
+pub use tensor::{Data, Tensor};

@@ -1,1 +1,16 @@
 //! The graph, its text form, its verifier and the interpreter over it.
+
+pub mod binding;
+pub mod builder;
+pub mod constant;
+pub mod graph;
+pub mod interpret;
+pub mod origin;
+pub mod text;
+pub mod verify;
+
+pub use builder::GraphBuilder;
+pub use constant::{Constant, DataFile};
+pub use graph::{Graph, Node, NodeKind, Output, Range, ValueId};
+pub use interpret::interpret;
+pub use origin::Origin;

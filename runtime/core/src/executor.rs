@@ -17,6 +17,9 @@ pub struct Dims {
 }
 
 impl Dims {
+    /// No dimensions: a single element.
+    pub const SCALAR: Dims = Dims { len: 0, sizes: [0; MAX_RANK] };
+
     /// The sizes, or `None` when there are more than [`MAX_RANK`].
     pub fn new(sizes: &[usize]) -> Option<Dims> {
         let mut dims = Dims { len: sizes.len() as u8, sizes: [0; MAX_RANK] };
@@ -101,7 +104,8 @@ pub trait Kernel: Sync {
     /// [`Code::BadStep`] where the step could not have come from the compiler.
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code>;
 
-    /// Bytes of working memory that `run` needs for these sizes.
+    /// Bytes of working memory that `run` needs for these sizes, or for fewer threads. Never more for smaller sizes: a
+    /// session asks at its upper and lower bounds, takes the larger answer, and refuses sizes that need more.
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize;
 
     /// Computes the results. Never allocates and never panics on a step that passed `check`.

@@ -1,1 +1,112 @@
-//! The CPU target, compile side: kernels chosen and weights packed ahead of time.
+//! The CPU target, compile side: which kernel computes a node, and how its weights are packed ahead of time.
+//!
+//! What is supported is data (`ops.toml`); each file here turns one family of operators into kernels of `m4c-exec-cpu`.
+
+mod arithmetic;
+mod convert;
+mod count;
+mod kernel;
+mod movement;
+mod normalize;
+mod pack;
+mod product;
+mod reduce;
+
+use m4c_exec_cpu::CPU;
+use m4c_exec_cpu::layout::F32_KN16;
+use m4c_ops::DType;
+use m4c_runtime::executor::Executor;
+use m4c_target::{Lowered, NodeView, Profile, ProfileError, Target, Weight};
+use std::io::{self, Write};
+
+/// How an operator becomes a kernel.
+type Lowering = fn(&NodeView<'_>) -> Result<Lowered, String>;
+
+/// Every operator that this target takes. A test holds it equal to what `ops.toml` calls native.
+pub const LOWERINGS: &[(&str, Lowering)] = &[
+    ("add", arithmetic::elementwise),
+    ("sub", arithmetic::elementwise),
+    ("mul", arithmetic::elementwise),
+    ("div", arithmetic::elementwise),
+    ("max", arithmetic::elementwise),
+    ("min", arithmetic::elementwise),
+    ("less", arithmetic::elementwise),
+    ("equal", arithmetic::elementwise),
+    ("exp", arithmetic::elementwise),
+    ("sqrt", arithmetic::elementwise),
+    ("erf", arithmetic::elementwise),
+    ("gelu", arithmetic::elementwise),
+    ("cast", convert::cast),
+    ("iota", count::iota),
+    ("dim", count::dim),
+    ("reshape", movement::reshape),
+    ("transpose", movement::transpose),
+    ("broadcast", movement::broadcast),
+    ("slice", movement::slice),
+    ("concat", movement::concat),
+    ("gather", movement::gather),
+    ("select", movement::select),
+    ("reduce_sum", reduce::reduce),
+    ("reduce_max", reduce::reduce),
+    ("softmax", normalize::softmax),
+    ("layer_norm", normalize::layer_norm),
+    ("matmul", product::matmul),
+    ("conv", product::conv),
+];
+
+/// The CPU target.
+#[derive(Clone, Debug)]
+pub struct CpuTarget {
+    profile: Profile,
+}
+
+impl CpuTarget {
+    /// Reads the target's tables, which are part of the program.
+    ///
+    /// # Errors
+    /// Where a table is wrong; a test holds that none is.
+    pub fn new() -> Result<CpuTarget, ProfileError> {
+        let profile = Profile::parse(include_str!("../../target.toml"), include_str!("../../ops.toml"))?;
+        Ok(CpuTarget { profile })
+    }
+}
+
+impl Target for CpuTarget {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn lower(&self, node: &NodeView<'_>) -> Result<Lowered, String> {
+        let name = node.op.name;
+        let lowering = LOWERINGS.iter().find(|(op, _)| *op == name);
+        let (_, lowering) = lowering.ok_or_else(|| format!("no kernel computes `{name}`"))?;
+        let lowered = lowering(node)?;
+        if let Lowered::Step(step) = &lowered {
+            existing(&step.kernel)?;
+        }
+        Ok(lowered)
+    }
+
+    fn copy(&self, dtype: DType) -> Result<String, String> {
+        let name = kernel::by_size("copy", dtype)?;
+        existing(&name)?;
+        Ok(name)
+    }
+
+    fn pack(&self, layout: &str, weight: Weight<'_>, out: &mut dyn Write) -> io::Result<()> {
+        match layout {
+            F32_KN16 => pack::f32_kn16(weight, out),
+            other => {
+                let message = format!("the layout `{other}` is not of this target");
+                Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+            }
+        }
+    }
+}
+
+fn existing(name: &str) -> Result<(), String> {
+    match CPU.kernel(name) {
+        Some(_) => Ok(()),
+        None => Err(format!("there is no kernel `{name}`")),
+    }
+}

@@ -1,1 +1,60 @@
-//! The CPU target, device side: kernels.
+//! The CPU target, device side: kernels, and the layouts of the weights that they read.
+//!
+//! A kernel is a name and an implementation of [`Kernel`]; `table.rs` lists them all, and the first lines of each file
+//! say what operands and parameters its kernels take. A kernel reads a step into a plan, which fails where the step is
+//! not one that the compiler could have made: `check` is to make the plan, `run` to make it and follow it. Kernels never
+//! allocate. Results do not depend on the number of threads. Only matrix products depend on the machine, by fusing
+//! multiplication and addition where it can.
+
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+
+pub mod layout;
+pub mod math;
+pub mod table;
+
+mod argmax;
+mod binary;
+mod cast;
+mod concat;
+mod conv;
+mod copy;
+mod element;
+mod gather;
+mod gemm;
+mod half;
+mod iota;
+mod isa;
+mod matmul;
+mod nest;
+mod norm;
+mod pad;
+mod reduce;
+mod select;
+mod softmax;
+mod step;
+mod strided;
+mod tiles;
+mod transpose;
+mod unary;
+
+pub use table::KERNELS;
+
+use m4c_runtime::executor::{Executor, Kernel};
+
+/// The executor of this crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpu;
+
+/// The executor that artifacts name `cpu`.
+pub static CPU: Cpu = Cpu;
+
+impl Executor for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn kernel(&self, name: &str) -> Option<&'static dyn Kernel> {
+        let index = KERNELS.binary_search_by_key(&name, |&(name, _)| name).ok()?;
+        Some(KERNELS[index].1)
+    }
+}

@@ -1,0 +1,58 @@
+//! Bytes that start where kernels want them.
+
+/// The alignment in bytes, which suits every element type and every kernel.
+const ALIGNMENT: usize = 64;
+
+/// A buffer whose first byte is aligned.
+#[derive(Debug)]
+pub(crate) struct Aligned {
+    bytes: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+impl Aligned {
+    /// Zeros.
+    pub(crate) fn zeroed(length: usize) -> Aligned {
+        // Alignment without unsafe code: take more, and start at the first aligned byte.
+        let bytes = vec![0; length + ALIGNMENT];
+        let start = bytes.as_ptr().addr().wrapping_neg() % ALIGNMENT;
+        Aligned { bytes, start, length }
+    }
+
+    /// A copy of these bytes.
+    pub(crate) fn copy_of(bytes: &[u8]) -> Aligned {
+        let mut aligned = Aligned::zeroed(bytes.len());
+        aligned.bytes_mut().copy_from_slice(bytes);
+        aligned
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..self.start + self.length]
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + self.length]
+    }
+}
+
+/// Not derived: a copy elsewhere in memory starts elsewhere.
+impl Clone for Aligned {
+    fn clone(&self) -> Aligned {
+        Aligned::copy_of(self.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_of_every_length_are_aligned() {
+        for length in [0, 1, 63, 64, 1000] {
+            let buffer = Aligned::copy_of(&vec![7; length]).clone();
+            assert_eq!(buffer.bytes(), vec![7; length]);
+            assert!(buffer.bytes().as_ptr().addr().is_multiple_of(ALIGNMENT));
+        }
+    }
+}

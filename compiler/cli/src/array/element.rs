@@ -1,0 +1,79 @@
+//! NumPy's names of element types.
+
+use m4c_ops::DType;
+
+/// The type of a stored array's elements.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Element {
+    /// One that programs have.
+    Known(DType),
+    /// A number that no program takes, by NumPy's name.
+    Foreign(&'static str),
+}
+
+/// `<V2` is how arrays of `bfloat16` (of the Python package ml_dtypes) are saved.
+const KNOWN: &[(&str, DType)] = &[
+    ("|b1", DType::Bool),
+    ("|i1", DType::I8),
+    ("|u1", DType::U8),
+    ("<i2", DType::I16),
+    ("<i4", DType::I32),
+    ("<i8", DType::I64),
+    ("<f2", DType::F16),
+    ("<V2", DType::BF16),
+    ("<f4", DType::F32),
+];
+
+const FOREIGN: &[(&str, &str)] = &[
+    ("<u2", "uint16"),
+    ("<u4", "uint32"),
+    ("<u8", "uint64"),
+    ("<f8", "float64"),
+];
+
+impl Element {
+    /// The type behind a type descriptor; `None` for objects, texts, records, complex numbers and the other byte order.
+    pub(crate) fn parse(descriptor: &str) -> Option<Element> {
+        // One byte has no order, and NumPy has written all of these marks for it.
+        let (order, rest) = descriptor.split_at_checked(1)?;
+        let same = |name: &str| {
+            let order_fits = match rest {
+                "b1" | "i1" | "u1" => ["|", "<", "=", ">"].contains(&order),
+                "V2" => ["|", "<"].contains(&order),
+                _ => order == "<" || order == "=" && cfg!(target_endian = "little"),
+            };
+            name[1..] == *rest && order_fits
+        };
+        if let Some((_, dtype)) = KNOWN.iter().find(|(name, _)| same(name)) {
+            return Some(Element::Known(*dtype));
+        }
+        let foreign = FOREIGN.iter().find(|(name, _)| same(name));
+        foreign.map(|(_, name)| Element::Foreign(name))
+    }
+}
+
+/// The type descriptor of a storage type; 4-bit types have none.
+pub(crate) fn descriptor(dtype: DType) -> Option<&'static str> {
+    KNOWN
+        .iter()
+        .find(|(_, known)| *known == dtype)
+        .map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_read_back() {
+        for (name, dtype) in KNOWN {
+            assert_eq!(Element::parse(name), Some(Element::Known(*dtype)));
+            assert_eq!(descriptor(*dtype), Some(*name));
+        }
+        assert_eq!(Element::parse("|V2"), Some(Element::Known(DType::BF16)));
+        assert_eq!(Element::parse("<f8"), Some(Element::Foreign("float64")));
+        for other in ["", "f", ">f4", "|O", "<U5", "<c8", "<V3", "<f4x", "é4"] {
+            assert_eq!(Element::parse(other), None, "{other}");
+        }
+    }
+}

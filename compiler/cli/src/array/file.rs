@@ -1,0 +1,162 @@
+//! Opening .npz and .npy files.
+
+use super::Array;
+use super::element::Element;
+use super::header::NpyHeader;
+use m4c_compiler::diagnostic::{Diagnostic, codes};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+
+/// Why an array cannot be had.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The file is at fault.
+    Unreadable(Diagnostic),
+    /// It is an array of numbers, of a type that no program takes.
+    Foreign {
+        /// NumPy's name of the type.
+        dtype: &'static str,
+        shape: Vec<usize>,
+    },
+}
+
+/// An opened .npz file.
+#[derive(Debug)]
+pub(crate) struct ArrayFile {
+    path: PathBuf,
+    archive: ZipArchive<BufReader<File>>,
+    /// Names of the arrays, sorted.
+    names: Vec<String>,
+}
+
+impl ArrayFile {
+    /// Opens an archive; arrays are read one by one.
+    pub(crate) fn open(path: &Path) -> Result<ArrayFile, Diagnostic> {
+        let (file, _) = open(path)?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+            unreadable(path, &format!("it is no archive of arrays: {error}"))
+                .help("numpy.savez(PATH, name=array) writes one; for a single .npy file use --input NAME=PATH")
+        })?;
+        let mut names: Vec<String> =
+            archive.file_names().filter_map(|name| name.strip_suffix(".npy")).map(Into::into).collect();
+        names.sort_unstable();
+        Ok(ArrayFile { path: path.to_owned(), archive, names })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Names of the arrays, sorted.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Reads one of the arrays.
+    pub(crate) fn read(&mut self, name: &str) -> Result<Array, ReadError> {
+        let fault = |what: &str| {
+            ReadError::Unreadable(unreadable(&self.path, &format!("array `{name}`: {what}")))
+        };
+        let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
+            Ok(entry) => entry,
+            Err(error) => return Err(fault(&error.to_string())),
+        };
+        let size = entry.size();
+        read_from(&mut entry, size, fault)
+    }
+}
+
+/// Reads a .npy file.
+pub(crate) fn read_npy(path: &Path) -> Result<Array, ReadError> {
+    let (file, size) = open(path).map_err(ReadError::Unreadable)?;
+    let fault = |what: &str| ReadError::Unreadable(unreadable(path, what));
+    read_from(&mut BufReader::new(file), size, fault)
+}
+
+fn read_from(
+    from: &mut impl Read,
+    size: u64,
+    fault: impl Fn(&str) -> ReadError,
+) -> Result<Array, ReadError> {
+    let header = NpyHeader::read(from).map_err(|what| fault(&what))?;
+    match header.element {
+        Element::Foreign(dtype) => Err(ReadError::Foreign { dtype, shape: header.shape }),
+        Element::Known(dtype) => header.read_array(dtype, from, size).map_err(|what| fault(&what)),
+    }
+}
+
+fn open(path: &Path) -> Result<(File, u64), Diagnostic> {
+    let found = File::open(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    });
+    match found {
+        Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
+        Ok(_) => Err(unreadable(path, "it is not a regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(unreadable(path, "there is no such file")),
+        Err(error) => Err(unreadable(path, &error.to_string())),
+    }
+}
+
+fn unreadable(path: &Path, what: &str) -> Diagnostic {
+    let message = format!("cannot read `{}`: {what}", path.display());
+    Diagnostic::error(codes::NPZ_UNREADABLE, message).at(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aligned::Aligned;
+    use crate::array::write_npz;
+    use m4c_ops::DType;
+
+    #[test]
+    fn archives_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let one = Array { dtype: DType::I16, shape: vec![2], bytes: Aligned::copy_of(&[1, 0, 2, 0]) };
+        let none = Array { dtype: DType::F32, shape: vec![0, 3], bytes: Aligned::zeroed(0) };
+        let arrays = [("out:b/1".to_owned(), &one), ("a".to_owned(), &none)];
+        write_npz(&path, &arrays).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        let mut file = ArrayFile::open(&path).unwrap();
+        assert_eq!(file.names(), ["a", "out:b/1"]);
+        assert_eq!(file.read("out:b/1").unwrap().bytes.bytes(), [1, 0, 2, 0]);
+        assert_eq!(file.read("a").unwrap().describe(), "f32[0, 3]");
+        assert!(matches!(file.read("c"), Err(ReadError::Unreadable(_))));
+        write_npz(&path, &arrays).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        assert!(ArrayFile::open(&path).unwrap_err().message.contains("no such file"));
+        assert!(ArrayFile::open(folder.path()).unwrap_err().message.contains("regular"));
+        std::fs::write(&path, "no archive").unwrap();
+        assert_eq!(ArrayFile::open(&path).unwrap_err().code, codes::NPZ_UNREADABLE);
+    }
+
+    #[test]
+    fn an_archive_that_promises_more_than_it_holds_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let array = Array { dtype: DType::U8, shape: vec![300], bytes: Aligned::zeroed(300) };
+        write_npz(&path, &[("a".to_owned(), &array)]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        // Every cut and every changed byte gives an error or an array, never a panic.
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x55;
+            for bytes in [&changed[..], &whole[..at]] {
+                std::fs::write(&path, bytes).unwrap();
+                if let Ok(mut file) = ArrayFile::open(&path) {
+                    let _ = file.read("a");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Arrays from and to NumPy files.
+
+mod element;
+mod file;
+mod header;
+mod npz;
+
+pub(crate) use file::{ArrayFile, ReadError, read_npy};
+pub(crate) use npz::write_npz;
+
+use crate::aligned::Aligned;
+use m4c_ops::{DType, Tensor};
+use std::sync::Arc;
+
+/// A dense row-major array, its bytes little-endian and aligned for kernels.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Aligned,
+}
+
+impl Array {
+    /// The elements of a tensor; `None` where a size in it is symbolic.
+    pub(crate) fn from_tensor(tensor: &Tensor) -> Option<Array> {
+        Some(Array {
+            dtype: tensor.dtype(),
+            shape: tensor.shape().to_vec(),
+            bytes: Aligned::copy_of(&tensor.to_bytes()?),
+        })
+    }
+
+    /// The array as the interpreter takes it; `None` where bytes and shape do not fit.
+    pub(crate) fn to_tensor(&self) -> Option<Arc<Tensor>> {
+        Tensor::from_bytes(self.dtype, self.shape.clone(), self.bytes.bytes()).map(Arc::new)
+    }
+
+    /// The elements as numbers.
+    pub(crate) fn numbers(&self) -> Vec<f64> {
+        self.to_tensor()
+            .and_then(|tensor| tensor.as_f64s())
+            .unwrap_or_default()
+    }
+
+    /// Type and shape, `f32[2, 3]`.
+    pub(crate) fn describe(&self) -> String {
+        describe(self.dtype.name(), &self.shape)
+    }
+}
+
+/// A type and a shape as one word.
+pub(crate) fn describe(dtype: &str, shape: &[usize]) -> String {
+    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("{dtype}[{}]", sizes.join(", "))
+}

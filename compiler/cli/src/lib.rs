@@ -1,0 +1,1 @@
+//! The m4c command line.

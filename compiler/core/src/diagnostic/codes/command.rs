@@ -1,0 +1,42 @@
+//! 08xx: m4.toml and the command line.
+
+use crate::diagnostic::code::codes;
+
+codes! {
+    DIM_SYNTAX = 801 {
+        title: "--dim is not understood",
+        explanation: "--dim takes a name and a size, or a range with an optional step.",
+        example: "--dim seq=1..=128",
+        remedy: "Write --dim NAME=SIZE, --dim NAME=LOW..HIGH or --dim NAME=LOW..HIGH:STEP.",
+    }
+    M4_TOML_SYNTAX = 811 {
+        title: "m4.toml cannot be parsed",
+        explanation: "The file is not valid TOML, or a value is of another kind than its key needs.",
+        example: "[program.prefill]\nmodel = prefill.onnx    # without quotes",
+        remedy: "Correct the line that is named.",
+    }
+    M4_TOML_UNKNOWN_KEY = 812 {
+        title: "m4.toml has an unknown key",
+        explanation: "Unknown keys are refused, because a misspelled setting would silently do nothing.",
+        example: "[program.prefill]\nmodle = \"prefill.onnx\"",
+        remedy: "Correct the spelling; the message lists the keys that are known at this place.",
+    }
+    M4_TOML_MISSING_FILE = 813 {
+        title: "m4.toml names a file that does not exist",
+        explanation: "Paths in m4.toml are relative to the folder of that file.",
+        example: "model = \"prefil.onnx\"",
+        remedy: "Correct the path, or put the file there.",
+    }
+    M4_TOML_DUPLICATE_PROGRAM = 814 {
+        title: "m4.toml defines a program twice",
+        explanation: "Programs of one artifact are called by name, so each name may appear once.",
+        example: "two programs that are called `decode`",
+        remedy: "Rename or remove one of them.",
+    }
+    FEATURE_NOT_BUILT = 821 {
+        title: "this m4c was built without the feature",
+        explanation: "Some engines to compare with are large, and therefore left out unless asked for.",
+        example: "m4c verify model.onnx --against tract",
+        remedy: "Build m4c again with the cargo feature that the message names.",
+    }
+}

@@ -1,0 +1,21 @@
+//! 05xx: what targets take, and where nodes are placed.
+
+use crate::diagnostic::code::codes;
+
+codes! {
+    TARGET_UNSUPPORTED = 501 {
+        title: "a target does not take a node",
+        explanation: "The node's operator, types or sizes are not in the target's support table, or the \
+                      table does not know. The node runs on the CPU instead. It is an error only if the build \
+                      asked for that.",
+        example: "gather with a run-time index on a target that takes constant indices only",
+        remedy: "See the reason in the message; `m4c audit` shows what one more operator would buy.",
+    }
+    KERNEL_MISSING = 502 {
+        title: "a target took a node that it has no kernel for",
+        explanation: "The support table of the target promises the node, its code generator has nothing for \
+                      it. The two contradict each other.",
+        example: "the table says matmul of i4, the generator knows i8 only",
+        remedy: "Report it with the node. Until it is repaired, place the node on the CPU.",
+    }
+}

@@ -1,0 +1,227 @@
+//! Binds given dimensions, unifies equal ones, folds and shares what is known.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::import::broken;
+use crate::project::DimSetting;
+use m4c_ir::graph::NodeKind;
+use m4c_ir::{Constant, Graph, GraphBuilder, Range, ValueId};
+use m4c_ops::build::{Build, Value};
+use m4c_ops::dim::{Guard, GuardKind};
+use m4c_ops::{Dim, Fact, Symbols};
+use std::collections::BTreeMap;
+
+/// The graph with `settings` applied and everything inferred anew.
+///
+/// # Errors
+/// Where a setting names no dimension or contradicts the model.
+pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<Graph, Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let mut ranges = ranges(graph, settings, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    let (replace, symbols) = replacements(graph, &mut ranges, &mut diagnostics);
+    let mut empty = Graph::new(graph.name.clone());
+    (empty.symbols, empty.ranges) = (symbols, ranges);
+    let result = rebuild(graph, &replace, empty, &mut diagnostics);
+    if !diagnostics.has_errors() {
+        broken(&result, &mut diagnostics);
+    }
+    diagnostics.finish(result).map(|(graph, _)| graph)
+}
+
+/// The ranges of the model's symbols, narrowed by settings and guards.
+fn ranges(graph: &Graph, settings: &[DimSetting], diagnostics: &mut Diagnostics) -> BTreeMap<String, Range> {
+    let mut ranges = graph.ranges.clone();
+    for setting in settings {
+        let Some(range) = ranges.get_mut(&setting.name) else {
+            let known: Vec<&str> = graph.ranges.keys().map(String::as_str).collect();
+            let message = format!("program `{}` has no dimension `{}`", graph.name, setting.name);
+            let help = if known.is_empty() {
+                "all sizes of its inputs are fixed".to_string()
+            } else {
+                format!("its dimensions are {}", known.join(", "))
+            };
+            diagnostics.push(Diagnostic::error(codes::DIM_UNKNOWN, message).help(help));
+            continue;
+        };
+        *range = setting.range;
+    }
+    for guard in &graph.guards {
+        if let (GuardKind::AtMost, Some(symbol), Some(bound)) =
+            (guard.kind, guard.left.as_symbol(), guard.right.as_i64())
+            && let Some(range) = ranges.get_mut(&symbol)
+        {
+            if range.low > bound {
+                let message = format!("`{symbol}` is at least {}, but the model relies on {guard}", range.low);
+                diagnostics.push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give at most {bound}")));
+                continue;
+            }
+            range.high = Some(range.high.map_or(bound, |high| high.min(bound)));
+        }
+    }
+    ranges
+}
+
+/// What each symbol becomes: a number where only one is possible, the size that a guard says it equals, or itself in a
+/// set of symbols that knows the ranges.
+fn replacements(
+    graph: &Graph,
+    ranges: &mut BTreeMap<String, Range>,
+    diagnostics: &mut Diagnostics,
+) -> (BTreeMap<String, Dim>, Symbols) {
+    let mut equal: BTreeMap<String, Dim> = BTreeMap::new();
+    for (symbol, range) in ranges.iter() {
+        if range.high == Some(range.low) {
+            equal.insert(symbol.clone(), Dim::from(range.low));
+        }
+    }
+    for guard in graph.guards.iter().filter(|guard| guard.kind == GuardKind::Equal) {
+        let (left, right) = (resolve(&guard.left, &equal), resolve(&guard.right, &equal));
+        let Some((symbol, size)) = eliminated(&left, &right) else { continue };
+        if let Some(other) = size.as_symbol() {
+            let merged = intersect(ranges.get(&symbol), ranges.get(&other));
+            match merged {
+                Some(range) => {
+                    ranges.insert(other, range);
+                }
+                None => {
+                    let message = format!("the model relies on {guard}, but their ranges have no value in common");
+                    diagnostics.push(Diagnostic::error(codes::DIMENSION_CONFLICT, message));
+                }
+            }
+        } else if let (Some(value), Some(range)) = (size.as_i64(), ranges.get(&symbol))
+            && !range.contains(value)
+        {
+            let message = format!("`{symbol}` may not be {value}, but the model relies on {guard}");
+            diagnostics.push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give {symbol}={value}")));
+        }
+        equal.insert(symbol, size);
+    }
+    let symbols = Symbols::default();
+    let mut fresh: BTreeMap<String, Dim> = BTreeMap::new();
+    for (symbol, range) in ranges.iter().filter(|(symbol, _)| !equal.contains_key(*symbol)) {
+        symbols.limit(symbol, range.low, range.high);
+        fresh.insert(symbol.clone(), symbols.get(symbol));
+    }
+    let mut replace = fresh.clone();
+    for (symbol, size) in &equal {
+        replace.insert(symbol.clone(), resolve(size, &equal).substitute(&fresh));
+    }
+    ranges.retain(|symbol, _| fresh.contains_key(symbol));
+    (replace, symbols)
+}
+
+/// Follows replacements to their end; `eliminated` never makes a circle.
+fn resolve(dim: &Dim, equal: &BTreeMap<String, Dim>) -> Dim {
+    let mut dim = dim.clone();
+    for _ in 0..=equal.len() {
+        if !dim.symbols().iter().any(|symbol| equal.contains_key(symbol)) {
+            break;
+        }
+        dim = dim.substitute(equal);
+    }
+    dim
+}
+
+/// Which symbol an equation replaces, and by what: the later name by the earlier one, or a symbol by a size without it.
+fn eliminated(left: &Dim, right: &Dim) -> Option<(String, Dim)> {
+    match (left.as_symbol(), right.as_symbol()) {
+        (Some(a), Some(b)) if a == b => None,
+        (Some(a), Some(b)) if a < b => Some((b, left.clone())),
+        (Some(a), _) if !right.symbols().contains(&a) => Some((a, right.clone())),
+        (_, Some(b)) if !left.symbols().contains(&b) => Some((b, left.clone())),
+        _ => None,
+    }
+}
+
+fn intersect(a: Option<&Range>, b: Option<&Range>) -> Option<Range> {
+    let (a, b) = (a.copied().unwrap_or_default(), b.copied().unwrap_or_default());
+    let (coarse, fine) = if a.step >= b.step { (a, b) } else { (b, a) };
+    let high = [a.high, b.high].into_iter().flatten().min();
+    // Only nested steps are merged; of others the coarser is kept, and the guard is still checked.
+    let low = (coarse.low..).step_by(usize::try_from(coarse.step).ok()?).find(|value| *value >= fine.low)?;
+    (high.is_none_or(|high| low <= high)).then_some(Range { low, high, step: coarse.step })
+}
+
+fn rebuild(
+    graph: &Graph,
+    replace: &BTreeMap<String, Dim>,
+    empty: Graph,
+    diagnostics: &mut Diagnostics,
+) -> Graph {
+    let mut builder = GraphBuilder::new(empty);
+    for guard in &graph.guards {
+        let guard = Guard {
+            kind: guard.kind,
+            left: guard.left.substitute(replace),
+            right: guard.right.substitute(replace),
+        };
+        if guard.known() == Some(false) {
+            let message = format!("the model relies on {guard}, which never holds for the given dimensions");
+            diagnostics.push(Diagnostic::error(codes::GUARD_IMPOSSIBLE, message));
+        }
+        builder.assume(guard);
+    }
+    let mut values: BTreeMap<ValueId, Value> = BTreeMap::new();
+    let mut shared: BTreeMap<String, Value> = BTreeMap::new();
+    let mut constants: Vec<(Constant, Fact, Value)> = Vec::new();
+    for &input in graph.inputs() {
+        let fact = graph.fact(input).substitute(replace);
+        values.insert(input, builder.input(graph.input_name(input), fact));
+    }
+    for value in graph.order() {
+        let node = graph.node(value);
+        let new = match &node.kind {
+            NodeKind::Input(_) => continue,
+            NodeKind::Constant(constant) => {
+                let known = constants.iter().find(|(other, fact, _)| *fact == node.fact && other.same(constant));
+                match known {
+                    Some((_, _, value)) => *value,
+                    None => {
+                        let new = match constant {
+                            Constant::Inline(tensor) => builder.constant((**tensor).clone()),
+                            stored => builder.stored(stored.clone(), node.fact.clone()),
+                        };
+                        constants.push((constant.clone(), node.fact.clone(), new));
+                        new
+                    }
+                }
+            }
+            NodeKind::Apply { op, attrs } => {
+                let operands: Vec<Option<Value>> =
+                    graph.operands(value).into_iter().map(|operand| operand.and_then(|v| values.get(&v).copied())).collect();
+                let attrs = attrs.substitute(replace);
+                let key = format!("{} {operands:?} {attrs}", op.name);
+                if let Some(same) = shared.get(&key) {
+                    builder.add_origins(*same, &node.origins);
+                    values.insert(value, *same);
+                    continue;
+                }
+                builder.set_origins(node.origins.clone());
+                match builder.apply(op, &operands, attrs) {
+                    Ok(new) => {
+                        shared.insert(key, new);
+                        new
+                    }
+                    Err(violation) => {
+                        let mut diagnostic = Diagnostic::error(codes::SHAPE_INFERENCE, violation.to_string())
+                            .help("give dimensions that the model accepts");
+                        for origin in &node.origins {
+                            diagnostic = diagnostic.note(format!("at {origin}"));
+                        }
+                        diagnostics.push(diagnostic);
+                        return graph.empty_copy();
+                    }
+                }
+            }
+        };
+        values.insert(value, new);
+    }
+    for output in graph.outputs() {
+        if let Some(value) = values.get(&output.value) {
+            builder.output(&output.name, *value);
+        }
+    }
+    builder.finish()
+}

@@ -1,0 +1,263 @@
+//! ONNX file to graph. Shape arithmetic becomes symbolic sizes, weights stay where they are, and everything that is not
+//! supported is listed at once.
+
+mod attributes;
+mod constants;
+mod dimensions;
+mod order;
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, UnsupportedOperators, codes};
+use crate::onnx::{self, ModelFile, Node};
+use constants::Constants;
+use dimensions::Dimensions;
+use m4c_ir::verify::verify;
+use m4c_ir::{Graph, GraphBuilder, Origin};
+use m4c_ops::build::{Build, Value};
+use m4c_ops::dim::Guard;
+use m4c_ops::onnx::{ImportError, OnnxNode};
+use m4c_ops::{Fact, table};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A graph, and how many nodes the file had.
+pub struct Imported {
+    /// The graph, verified.
+    pub graph: Graph,
+    /// Nodes of the ONNX file.
+    pub onnx_nodes: usize,
+}
+
+/// Imports the main graph of a model.
+///
+/// # Errors
+/// Everything that is wrong with the model or not supported.
+pub fn import(file: &ModelFile, name: &str) -> Result<(Imported, Diagnostics), Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let source = file.graph(&mut diagnostics);
+    let mut importer = Importer {
+        file,
+        source: &source,
+        builder: GraphBuilder::new(Graph::new(name)),
+        constants: Constants::new(file),
+        values: BTreeMap::new(),
+        unsupported: UnsupportedOperators::new(),
+        diagnostics,
+    };
+    importer.inputs();
+    for node in order::in_order(&source, &mut importer.diagnostics) {
+        importer.node(node);
+    }
+    importer.outputs();
+    importer.finish(source.nodes().len())
+}
+
+struct Importer<'m> {
+    file: &'m ModelFile,
+    source: &'m onnx::Graph<'m>,
+    builder: GraphBuilder,
+    constants: Constants<'m>,
+    /// Values by name; `None` where a node that does not import would have made it.
+    values: BTreeMap<String, Option<Value>>,
+    unsupported: UnsupportedOperators,
+    diagnostics: Diagnostics,
+}
+
+impl<'m> Importer<'m> {
+    fn inputs(&mut self) {
+        let mut dimensions = Dimensions::new(self.builder.graph().symbols.clone());
+        for info in self.source.inputs() {
+            let name = info.name();
+            let fact = self.source.value_type(name).and_then(|ty| dimensions.fact(self.file, name, &ty));
+            let value = self.diagnostics.take(fact).map(|fact| self.builder.input(name, fact));
+            self.values.insert(name.into(), value);
+        }
+        for symbol in dimensions.symbols() {
+            self.builder.graph_mut().ranges.insert(symbol, m4c_ir::Range::default());
+        }
+    }
+
+    fn node(&mut self, node: Node<'m>) {
+        let origin = Origin {
+            index: node.index(),
+            op_type: node.op_type().into(),
+            name: node.name().into(),
+            scope: node.scope().unwrap_or_default(),
+        };
+        self.builder.set_origin(Some(Arc::new(origin)));
+        let results = match self.operands(node) {
+            Some(operands) => self.results(node, operands),
+            None => None,
+        };
+        let mut results = results.unwrap_or_default().into_iter();
+        for output in node.outputs() {
+            let value = results.next();
+            if let Some(name) = output
+                && self.values.insert(name.into(), value).is_some()
+            {
+                let message = format!("value `{name}` is defined twice");
+                self.diagnostics.push(node.error(codes::DUPLICATE_DEFINITION, message));
+            }
+        }
+    }
+
+    /// The operands' values; `None` where one is not there, which has been or is now reported.
+    fn operands(&mut self, node: Node<'m>) -> Option<Vec<Option<Value>>> {
+        let mut operands = Vec::new();
+        let mut complete = true;
+        for name in node.inputs() {
+            let value = match name {
+                None => None,
+                Some(name) => match self.value(name) {
+                    Some(Some(value)) => Some(value),
+                    Some(None) => {
+                        complete = false;
+                        None
+                    }
+                    None => {
+                        let message = format!("operand `{name}` is no input, initializer or result of a node");
+                        self.diagnostics.push(node.error(codes::UNDEFINED_NAME, message));
+                        complete = false;
+                        None
+                    }
+                },
+            };
+            operands.push(value);
+        }
+        complete.then_some(operands)
+    }
+
+    /// The value of that name; initializers become values on first use. The inner `None` is one that did not import.
+    fn value(&mut self, name: &str) -> Option<Option<Value>> {
+        if let Some(value) = self.values.get(name) {
+            return Some(*value);
+        }
+        let tensor = self.source.initializer(name);
+        let tensor = match self.diagnostics.take(tensor) {
+            Some(None) => return None,
+            tensor => tensor.flatten(),
+        };
+        let value = tensor.and_then(|tensor| {
+            let value = self.constants.value(&mut self.builder, name, &tensor);
+            self.diagnostics.take(value)
+        });
+        self.values.insert(name.into(), value);
+        Some(value)
+    }
+
+    fn results(&mut self, node: Node<'m>, operands: Vec<Option<Value>>) -> Option<Vec<Value>> {
+        let (domain, op_type) = (node.domain(), node.op_type());
+        match (domain, op_type) {
+            ("", "Constant") => {
+                let value = self.constants.constant_node(&mut self.builder, node);
+                return self.diagnostics.take(value).map(|value| vec![value]);
+            }
+            ("", "Identity") => return operands.first().copied().flatten().map(|value| vec![value]),
+            _ => {}
+        }
+        let label = if domain.is_empty() { op_type.to_string() } else { format!("{domain}::{op_type}") };
+        let Some(version) = self.file.opset(domain) else {
+            self.unsupported.push(&label, "the model imports no operator set for its domain", node.reference());
+            return None;
+        };
+        let Some((_, import)) = table::find_import(domain, op_type, version) else {
+            let known = table::imports().any(|(_, i)| i.domain == domain && i.op_type == op_type);
+            let reason = match (known, op_type) {
+                (true, _) => format!("not at operator set version {version}"),
+                (_, "If" | "Loop" | "Scan") => "control flow".to_string(),
+                _ => "no import is known".to_string(),
+            };
+            self.unsupported.push(&label, &reason, node.reference());
+            return None;
+        };
+        let attrs = attributes::read(self.file, node);
+        let attrs = self.diagnostics.take(attrs)?;
+        let onnx_node = OnnxNode {
+            op_type: op_type.into(),
+            version,
+            operands,
+            results: node.outputs().len(),
+            attrs,
+        };
+        match (import.import)(&mut self.builder, &onnx_node) {
+            Ok(results) => Some(results),
+            Err(error) => {
+                let diagnostic = self.explain(node, &onnx_node, error);
+                self.diagnostics.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn explain(&self, node: Node<'m>, given: &OnnxNode, error: ImportError) -> Diagnostic {
+        let (code, help): (Code, &str) = match &error {
+            ImportError::Refused(_) => (codes::SHAPE_INFERENCE, "check the sizes of the model's inputs and weights"),
+            ImportError::Attribute { .. } => (codes::UNSUPPORTED_ATTRIBUTE, "export the model with another setting"),
+            ImportError::Operand { .. } => (codes::OPERAND_COUNT, "export the model again"),
+            ImportError::NotConstant { .. } => {
+                (codes::UNSUPPORTED_ATTRIBUTE, "export the model so that this operand is a constant or computed from shapes")
+            }
+            ImportError::Unsupported(_) => (codes::UNSUPPORTED_ATTRIBUTE, "export the model without this feature"),
+        };
+        let mut diagnostic = node.error(code, error.to_string()).help(help);
+        for (index, operand) in given.operands.iter().enumerate() {
+            if let Some(value) = operand {
+                let name = node.input(index).unwrap_or_default();
+                diagnostic = diagnostic.note(format!("operand {index} `{name}` is {}", self.builder.fact(*value)));
+            }
+        }
+        diagnostic
+    }
+
+    fn outputs(&mut self) {
+        self.builder.set_origin(None);
+        for info in self.source.outputs() {
+            let name = info.name();
+            match self.value(name) {
+                Some(Some(value)) => self.builder.output(name, value),
+                // Reported where the node that makes it did not import.
+                Some(None) => {}
+                None => {
+                    let message = format!("output `{name}` is no input, initializer or result of a node");
+                    self.diagnostics.push(Diagnostic::error(codes::UNDEFINED_NAME, message).at(self.file.path()));
+                }
+            }
+        }
+    }
+
+    fn finish(mut self, onnx_nodes: usize) -> Result<(Imported, Diagnostics), Diagnostics> {
+        if let Some(unsupported) = self.unsupported.into_diagnostic() {
+            self.diagnostics.push(unsupported);
+        }
+        let graph = self.builder.finish();
+        if !self.diagnostics.has_errors() {
+            impossible(&graph.guards, self.file, &mut self.diagnostics);
+            broken(&graph, &mut self.diagnostics);
+        }
+        self.diagnostics.finish(Imported { graph, onnx_nodes })
+    }
+}
+
+fn impossible(guards: &[Guard], file: &ModelFile, diagnostics: &mut Diagnostics) {
+    for guard in guards.iter().filter(|guard| guard.known() == Some(false)) {
+        let message = format!("the model relies on {guard}, which never holds");
+        diagnostics.push(Diagnostic::error(codes::GUARD_IMPOSSIBLE, message).at(file.path()));
+    }
+}
+
+/// Reports what the verifier finds as bugs of this compiler.
+pub(crate) fn broken(graph: &Graph, diagnostics: &mut Diagnostics) {
+    for broken in verify(graph) {
+        diagnostics.push(Diagnostic::bug(codes::VERIFIER, broken.to_string()));
+    }
+}
+
+/// The fact of a type that an ONNX file declares, where it is one of ours.
+pub(crate) fn dtype(element: onnx::ElementType) -> Option<m4c_ops::DType> {
+    m4c_ops::onnx::dtype_from_onnx(element as i64)
+}
+
+/// What a file's tensor is as a value.
+pub(crate) fn tensor_fact(tensor: &onnx::TensorRef) -> Option<Fact> {
+    let sizes = tensor.dims.iter().map(|&size| i64::try_from(size).ok()).collect::<Option<Vec<i64>>>()?;
+    Some(Fact::new(dtype(tensor.dtype)?, sizes))
+}

@@ -1,0 +1,211 @@
+//! Builds a graph operator by operator, computing at once what is known when compiling.
+
+use crate::constant::Constant;
+use crate::graph::{Graph, ValueId};
+use crate::origin::Origin;
+use m4c_ops::build::{Build, Value};
+use m4c_ops::dim::Guard;
+use m4c_ops::op::EvalError;
+use m4c_ops::{Attrs, Data, Fact, Op, Symbols, Tensor, Violation, structural};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Results of more elements than this, and than all operands have together, are left to the program.
+const FOLDED_ELEMENTS: usize = 4096;
+
+/// Adds to a graph. A value whose content is known becomes a node only when a node needs it.
+pub struct GraphBuilder {
+    graph: Graph,
+    values: Vec<Built>,
+    nodes: BTreeMap<ValueId, Value>,
+    origins: BTreeSet<Arc<Origin>>,
+}
+
+struct Built {
+    fact: Fact,
+    known: Option<Arc<Tensor>>,
+    node: Option<ValueId>,
+}
+
+impl GraphBuilder {
+    /// Builds on top of `graph`.
+    pub fn new(graph: Graph) -> GraphBuilder {
+        GraphBuilder { graph, values: Vec::new(), nodes: BTreeMap::new(), origins: BTreeSet::new() }
+    }
+
+    /// What the nodes that follow come from.
+    pub fn set_origin(&mut self, origin: Option<Arc<Origin>>) {
+        self.origins = origin.into_iter().collect();
+    }
+
+    /// What the nodes that follow come from.
+    pub fn set_origins(&mut self, origins: BTreeSet<Arc<Origin>>) {
+        self.origins = origins;
+    }
+
+    /// Notes that a value that has a node comes from these, too.
+    pub fn add_origins(&mut self, value: Value, origins: &BTreeSet<Arc<Origin>>) {
+        if let Some(node) = self.values[value.0 as usize].node {
+            self.graph.node_mut(node).origins.extend(origins.iter().cloned());
+        }
+    }
+
+    /// Adds a named input.
+    pub fn input(&mut self, name: &str, fact: Fact) -> Value {
+        let node = self.graph.add_input(name, fact);
+        self.import_node(node)
+    }
+
+    /// Adds a constant whose elements stay where they are.
+    pub fn stored(&mut self, constant: Constant, fact: Fact) -> Value {
+        let node = self.graph.add_constant(constant, fact);
+        self.import_node(node)
+    }
+
+    /// A value of the graph as a value of the builder.
+    pub fn import_node(&mut self, node: ValueId) -> Value {
+        if let Some(value) = self.nodes.get(&node) {
+            return *value;
+        }
+        let fact = self.graph.fact(node).clone();
+        let known = match &self.graph.node(node).kind {
+            crate::NodeKind::Constant(Constant::Inline(tensor)) => Some(tensor.clone()),
+            _ => None,
+        };
+        let value = self.push(Built { fact, known, node: Some(node) });
+        self.nodes.insert(node, value);
+        value
+    }
+
+    /// The node that computes a value, made now if need be.
+    pub fn node(&mut self, value: Value) -> ValueId {
+        if let Some(node) = self.values[value.0 as usize].node {
+            return node;
+        }
+        let built = &self.values[value.0 as usize];
+        let (fact, tensor) = (built.fact.clone(), built.known.clone());
+        // Only values with known content are without a node.
+        let tensor = tensor.unwrap_or_else(|| Arc::new(Tensor::list_i64(Vec::new())));
+        let node = match tensor.data() {
+            Data::Dim(dims) => {
+                let scalar = fact.rank() == 0;
+                let attrs = Attrs::none().dims("sizes", dims.clone()).flag("scalar", scalar);
+                let list = if scalar { fact.clone() } else { Fact::new(fact.dtype, [dims.len()]) };
+                let node = self.graph.add_apply(&structural::dim::OP, &[], attrs, list);
+                self.mark(node);
+                if fact.rank() > 1 { self.reshaped(node, &fact) } else { node }
+            }
+            _ => {
+                let node = self.graph.add_constant(Constant::Inline(tensor), fact);
+                self.mark(node);
+                node
+            }
+        };
+        self.values[value.0 as usize].node = Some(node);
+        node
+    }
+
+    fn reshaped(&mut self, list: ValueId, to: &Fact) -> ValueId {
+        let value = self.import_node(list);
+        let b: &mut dyn Build = self;
+        match b.reshape(value, &to.shape) {
+            Ok(value) => self.node(value),
+            Err(_) => list,
+        }
+    }
+
+    /// Names a value as an output.
+    pub fn output(&mut self, name: &str, value: Value) {
+        let node = self.node(value);
+        self.graph.add_output(name, node);
+    }
+
+    /// The graph so far.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The graph so far, to set ranges and the name.
+    pub fn graph_mut(&mut self) -> &mut Graph {
+        &mut self.graph
+    }
+
+    /// The finished graph, without what no output needs.
+    pub fn finish(self) -> Graph {
+        self.graph.compacted()
+    }
+
+    fn mark(&mut self, node: ValueId) {
+        self.graph.node_mut(node).origins.extend(self.origins.iter().cloned());
+    }
+
+    fn push(&mut self, built: Built) -> Value {
+        self.values.push(built);
+        Value(self.values.len() as u32 - 1)
+    }
+
+    fn fold(&self, op: &'static Op, operands: &[Option<Value>], attrs: &Attrs, fact: &Fact) -> Option<FoldResult> {
+        let known: Option<Vec<Option<&Tensor>>> = operands
+            .iter()
+            .map(|value| match value {
+                Some(value) => self.values[value.0 as usize].known.as_deref().map(Some),
+                None => Some(None),
+            })
+            .collect();
+        let known = known?;
+        let elements = fact.sizes()?.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
+        let given: usize = known.iter().flatten().map(|tensor| tensor.len()).sum();
+        if elements > FOLDED_ELEMENTS.max(given) {
+            return None;
+        }
+        match op.eval(&known, attrs) {
+            Ok(tensor) => Some(Ok(tensor)),
+            Err(EvalError::Symbolic) => None,
+            Err(EvalError::Domain(what)) => Some(Err(op.refuse("domain", what))),
+        }
+    }
+}
+
+type FoldResult = Result<Tensor, Violation>;
+
+impl Build for GraphBuilder {
+    fn apply(&mut self, op: &'static Op, operands: &[Option<Value>], attrs: Attrs) -> Result<Value, Violation> {
+        let facts: Vec<Option<&Fact>> =
+            operands.iter().map(|value| value.map(|value| &self.values[value.0 as usize].fact)).collect();
+        let mut assumed: Vec<Guard> = Vec::new();
+        let fact = op.infer(&facts, &attrs, &self.graph.symbols, &mut assumed)?;
+        if let Some(folded) = self.fold(op, operands, &attrs, &fact) {
+            let tensor = folded?;
+            if tensor.fact() == fact {
+                return Ok(self.constant(tensor));
+            }
+        }
+        for guard in assumed {
+            self.graph.assume(guard);
+        }
+        let operands: Vec<Option<ValueId>> = operands.iter().map(|value| value.map(|value| self.node(value))).collect();
+        let node = self.graph.add_apply(op, &operands, attrs, fact);
+        self.mark(node);
+        Ok(self.import_node(node))
+    }
+
+    fn constant(&mut self, tensor: Tensor) -> Value {
+        self.push(Built { fact: tensor.fact(), known: Some(Arc::new(tensor)), node: None })
+    }
+
+    fn fact(&self, value: Value) -> &Fact {
+        &self.values[value.0 as usize].fact
+    }
+
+    fn known(&self, value: Value) -> Option<&Tensor> {
+        self.values[value.0 as usize].known.as_deref()
+    }
+
+    fn symbols(&self) -> &Symbols {
+        &self.graph.symbols
+    }
+
+    fn assume(&mut self, guard: Guard) {
+        self.graph.assume(guard);
+    }
+}

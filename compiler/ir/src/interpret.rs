@@ -1,0 +1,126 @@
+//! Runs a graph by the reference meaning of its operators: slow, obvious, the oracle of everything else.
+
+use crate::binding::{self, BindError};
+use crate::graph::{Graph, NodeKind, ValueId};
+use m4c_ops::{Binding, Tensor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a graph gives no result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum InterpretError {
+    /// The number of inputs differs.
+    InputCount {
+        /// Inputs of the graph.
+        expected: usize,
+        /// Inputs given.
+        found: usize,
+    },
+    /// An input has another type.
+    InputType(String),
+    /// The sizes of the inputs do not fit.
+    Bind(BindError),
+    /// A constant's bytes do not fit its fact.
+    Constant(ValueId),
+    /// A node has no result.
+    Node {
+        /// The node.
+        value: ValueId,
+        /// Why.
+        error: String,
+    },
+}
+
+impl fmt::Display for InterpretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InterpretError::InputCount { expected, found } => write!(f, "{found} inputs given, not {expected}"),
+            InterpretError::InputType(what) => f.write_str(what),
+            InterpretError::Bind(error) => error.fmt(f),
+            InterpretError::Constant(value) => write!(f, "the bytes of constant %{} do not fit its shape", value.0),
+            InterpretError::Node { value, error } => write!(f, "%{}: {error}", value.0),
+        }
+    }
+}
+
+/// The outputs for inputs given in the graph's order.
+///
+/// # Errors
+/// Where the inputs do not fit or a value lies outside an operator's domain.
+pub fn interpret(graph: &Graph, inputs: &[Arc<Tensor>]) -> Result<Vec<Arc<Tensor>>, InterpretError> {
+    let values = interpret_values(graph, inputs, &mut |_, _| {})?;
+    Ok(values)
+}
+
+/// The same, and `observe` sees every value when it is computed.
+///
+/// # Errors
+/// Where the inputs do not fit or a value lies outside an operator's domain.
+pub fn interpret_values(
+    graph: &Graph,
+    inputs: &[Arc<Tensor>],
+    observe: &mut dyn FnMut(ValueId, &Tensor),
+) -> Result<Vec<Arc<Tensor>>, InterpretError> {
+    if inputs.len() != graph.inputs().len() {
+        return Err(InterpretError::InputCount { expected: graph.inputs().len(), found: inputs.len() });
+    }
+    for (&input, tensor) in graph.inputs().iter().zip(inputs) {
+        let (name, dtype) = (graph.input_name(input), graph.fact(input).dtype);
+        if dtype != tensor.dtype() {
+            return Err(InterpretError::InputType(format!("input `{name}` is {}, not {dtype}", tensor.dtype())));
+        }
+    }
+    let shapes: Vec<Vec<usize>> = inputs.iter().map(|tensor| tensor.shape().to_vec()).collect();
+    let binding = binding::bind(graph, &shapes).map_err(InterpretError::Bind)?;
+
+    let order = graph.order();
+    let mut last_use: BTreeMap<ValueId, usize> = BTreeMap::new();
+    for (step, &value) in order.iter().enumerate() {
+        for operand in graph.operands(value).into_iter().flatten() {
+            last_use.insert(operand, step);
+        }
+    }
+    for output in graph.outputs() {
+        last_use.insert(output.value, usize::MAX);
+    }
+    let given: BTreeMap<ValueId, &Arc<Tensor>> = graph.inputs().iter().copied().zip(inputs).collect();
+    let mut values: BTreeMap<ValueId, Arc<Tensor>> = BTreeMap::new();
+    for (step, &value) in order.iter().enumerate() {
+        let operands = graph.operands(value);
+        let tensor = match &graph.node(value).kind {
+            NodeKind::Input(_) => given[&value].clone(),
+            NodeKind::Constant(constant) => {
+                constant.load(graph.fact(value)).ok_or(InterpretError::Constant(value))?
+            }
+            NodeKind::Apply { op, attrs } => {
+                let failed = |error: String| InterpretError::Node { value, error: format!("`{}`: {error}", op.name) };
+                let attrs = attrs.bind(&binding).ok_or_else(|| failed("a size is not bound".into()))?;
+                let tensors: Vec<Option<&Tensor>> =
+                    operands.iter().map(|operand| operand.and_then(|v| values.get(&v)).map(|t| &**t)).collect();
+                Arc::new(op.eval(&tensors, &attrs).map_err(|error| failed(error.to_string()))?)
+            }
+        };
+        check_shape(graph, value, &tensor, &binding)?;
+        observe(value, &tensor);
+        values.insert(value, tensor);
+        for operand in operands.into_iter().flatten() {
+            if last_use.get(&operand) == Some(&step) {
+                values.remove(&operand);
+            }
+        }
+        if !last_use.contains_key(&value) {
+            values.remove(&value);
+        }
+    }
+    Ok(graph.outputs().iter().map(|output| values[&output.value].clone()).collect())
+}
+
+/// Holds that inference and evaluation agree, on every value of every run.
+fn check_shape(graph: &Graph, value: ValueId, tensor: &Tensor, binding: &Binding) -> Result<(), InterpretError> {
+    let fact = graph.fact(value);
+    if fact.dtype == tensor.dtype() && fact.bound(binding).as_deref() == Some(tensor.shape()) {
+        return Ok(());
+    }
+    Err(InterpretError::Node { value, error: format!("is {}, but {fact} was inferred", tensor.fact()) })
+}

@@ -1,0 +1,51 @@
+//! The Gaussian error linear unit, `x * (1 + erf(x / sqrt 2)) / 2`.
+
+use crate::attr::Attrs;
+use crate::build::{Build, Value};
+use crate::dim::Dim;
+use crate::dtype::FLOAT;
+use crate::numerics::Numerics;
+use crate::onnx::{ImportError, OnnxNode, from};
+use crate::op::{Meaning, Op, Sample, Violation, operand, types};
+use crate::primitive::{add, div, erf, mul};
+
+/// The Gaussian error linear unit, `x * (1 + erf(x / sqrt 2)) / 2`.
+pub static OP: Op = Op {
+    name: "gelu",
+    summary: "The Gaussian error linear unit, x * (1 + erf(x / sqrt 2)) / 2.",
+    operands: &[operand("x", "T")],
+    attrs: &[],
+    types: &[types("T", FLOAT)],
+    constraints: &[],
+    meaning: Meaning::Composite { variants: &["exact"], decompose },
+    numerics: Numerics::Rounded,
+    flops: |_, result| result.elements() * Dim::from(8),
+    import: &[from("Gelu", 20, import)],
+    export: crate::export_as!("Gelu"),
+    samples: &[Sample {
+        name: "special values",
+        operands: &["f32[4] 0 100 -100 NaN"],
+        attrs: &[],
+        result: "f32[4] 0 100 -0.0 NaN",
+    }],
+    refusals: &[],
+};
+
+fn decompose(b: &mut dyn Build, operands: &[Option<Value>], _: &Attrs) -> Result<Value, Violation> {
+    let [Some(x)] = operands[..] else { return Err(OP.refuse("arity", "one operand")) };
+    let dtype = b.fact(x).dtype;
+    let (root, one, half) =
+        (b.scalar(dtype, std::f64::consts::SQRT_2), b.scalar(dtype, 1.0), b.scalar(dtype, 0.5));
+    let scaled = b.plain(&div::OP, &[x, root])?;
+    let error = b.plain(&erf::OP, &[scaled])?;
+    let gate = b.plain(&add::OP, &[error, one])?;
+    let gated = b.plain(&mul::OP, &[x, gate])?;
+    b.plain(&mul::OP, &[gated, half])
+}
+
+fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    match node.text("approximate")?.unwrap_or("none") {
+        "none" => Ok(vec![b.plain(&OP, &[node.operand(0)?])?]),
+        other => Err(ImportError::Attribute { name: "approximate".into(), found: format!("is `{other}`, not `none`") }),
+    }
+}

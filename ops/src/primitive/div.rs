@@ -1,0 +1,62 @@
+//! Quotient, elementwise; integers truncate toward zero, and division by zero gives zero.
+
+use crate::dtype::NUMERIC;
+use crate::numerics::Numerics;
+use crate::build::{Build, Value};
+use crate::onnx::{ImportError, OnnxNode, from};
+use crate::primitive::{add, mul, sub};
+use crate::op::{Evaluate, EvalError, Meaning, Op, Refusal, Sample, operand, types};
+use crate::signature::{BROADCASTABLE, import_plain, infer_broadcast};
+use crate::table::one_flop_an_element;
+use crate::tensor::{BinaryMeaning, Tensor, binary};
+
+/// Quotient, elementwise; integers truncate toward zero, and division by zero gives zero.
+pub static OP: Op = Op {
+    name: "div",
+    summary: "Quotient, elementwise; integers truncate toward zero, and division by zero gives zero.",
+    operands: &[operand("a", "T"), operand("b", "T")],
+    attrs: &[],
+    types: &[types("T", NUMERIC)],
+    constraints: &[BROADCASTABLE],
+    meaning: Meaning::Primitive { infer: |infer| infer_broadcast(&OP, infer), eval },
+    numerics: Numerics::Exact,
+    flops: one_flop_an_element,
+    import: &[from("Div", 7, |b, node| import_plain(b, node, &OP)), from("Mod", 10, remainder)],
+    export: crate::export_as!("Div"),
+    samples: &[
+        Sample { name: "real numbers", operands: &["f32[3] 1 -1 0", "f32[3] 2 0 0"], attrs: &[], result: "f32[3] 0.5 -inf NaN" },
+        Sample { name: "integers truncate", operands: &["i64[3] 7 -7 7", "i64[3] 2 2 0"], attrs: &[], result: "i64[3] 3 -3 0" },
+    ],
+    refusals: &[Refusal { constraint: "broadcastable", operands: &["f32[2]", "f32[3]"], attrs: &[] }],
+};
+
+fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
+    let meaning = BinaryMeaning { float: |a, b| a / b, int: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) }, dim: |a, b| Some(match b.as_i64() {
+            Some(divisor) if divisor > 0 && a.is_not_negative() => a.floor_div(divisor),
+            _ => return a.div_exact(b),
+        }) };
+    binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
+}
+
+/// The remainder with the divisor's sign. `a - trunc(a / b) * b` has the dividend's; a second round on it plus `b` turns it.
+fn remainder(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let (x, y) = (node.operand(0)?, node.operand(1)?);
+    if b.fact(x).dtype.is_float() || node.int("fmod")?.unwrap_or(0) != 0 {
+        return Err(ImportError::Unsupported("Mod of real numbers or with `fmod` is not supported".into()));
+    }
+    let known = |value: Value| b.known(value).and_then(Tensor::as_dims);
+    let positive = known(x).is_some_and(|dims| dims.iter().all(crate::dim::Dim::is_not_negative))
+        && known(y).is_some_and(|dims| dims.iter().all(|dim| dim.as_i64().is_some_and(|value| value > 0)));
+    let rest = rest(b, x, y)?;
+    if positive {
+        return Ok(vec![rest]);
+    }
+    let turned = b.plain(&add::OP, &[rest, y])?;
+    Ok(vec![self::rest(b, turned, y)?])
+}
+
+fn rest(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, ImportError> {
+    let quotient = b.plain(&OP, &[x, y])?;
+    let whole = b.plain(&mul::OP, &[quotient, y])?;
+    Ok(b.plain(&sub::OP, &[x, whole])?)
+}

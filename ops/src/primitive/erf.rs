@@ -1,0 +1,31 @@
+//! The error function, elementwise.
+
+use crate::dtype::FLOAT;
+use crate::numerics::Numerics;
+use crate::onnx::from;
+use crate::op::{EvalError, Meaning, Op, Sample, operand, types};
+use crate::signature::import_plain;
+use crate::table::one_flop_an_element;
+use crate::tensor::unary_float;
+
+/// The error function, elementwise.
+pub static OP: Op = Op {
+    name: "erf",
+    summary: "The error function, elementwise.",
+    operands: &[operand("x", "T")],
+    attrs: &[],
+    types: &[types("T", FLOAT)],
+    constraints: &[],
+    meaning: Meaning::Primitive {
+        infer: |infer| Ok(infer.operand(0).clone()),
+        eval: |x| unary_float(x.operand(0), libm::erff).ok_or(EvalError::Symbolic),
+    },
+    numerics: Numerics::Rounded,
+    flops: one_flop_an_element,
+    import: &[from("Erf", 9, |b, node| import_plain(b, node, &OP))],
+    export: crate::export_as!("Erf"),
+    samples: &[
+        Sample { name: "special values", operands: &["f32[4] 0 inf -inf NaN"], attrs: &[], result: "f32[4] 0 1 -1 NaN" },
+    ],
+    refusals: &[],
+};

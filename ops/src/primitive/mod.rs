@@ -1,0 +1,28 @@
+//! The operators that everything decomposes into, one room each.
+
+crate::rooms! {
+    add,
+    broadcast,
+    cast,
+    concat,
+    conv,
+    div,
+    equal,
+    erf,
+    exp,
+    gather,
+    iota,
+    less,
+    matmul,
+    max,
+    min,
+    mul,
+    reduce_max,
+    reduce_sum,
+    reshape,
+    select,
+    slice,
+    sqrt,
+    sub,
+    transpose,
+}

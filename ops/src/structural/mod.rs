@@ -1,0 +1,5 @@
+//! Forms that stand beside the operators, one room each.
+
+crate::rooms! {
+    dim,
+}

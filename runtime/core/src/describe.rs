@@ -1,0 +1,59 @@
+//! Turns an error into a sentence with the names that its number stands for.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::error::{Code, Error};
+use crate::program::Program;
+
+/// The error for people. `program` is the one that was opened, bound or run.
+pub fn describe(error: &Error, program: &Program<'_>) -> String {
+    let mut text = error.code.message().to_string();
+    if !error.detail.is_empty() {
+        text = format!("{text}: {}", error.detail);
+    }
+    match error.at {
+        Some(at) => format!("{text}: {}", place(error.code, error.detail, at, program)),
+        None => text,
+    }
+}
+
+fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
+    let tables = program.tables;
+    let index = at as usize;
+    let quoted = |kind: &str, name: Option<&str>| match name {
+        Some(name) => format!("{kind} `{name}`"),
+        None => format!("{kind} {at}"),
+    };
+    match code {
+        Code::UnboundedSymbol | Code::BoundOutOfRange | Code::OutOfBounds => {
+            quoted("symbol", tables.symbols().get(index).map(|symbol| &*symbol.name))
+        }
+        Code::UnknownKernel | Code::MissingExecutor => match tables.kernels().get(index) {
+            Some(kernel) => format!("kernel `{}` of executor `{}`", kernel.name, kernel.executor),
+            None => format!("kernel {at}"),
+        },
+        Code::GuardFailed => quoted("condition", tables.guards().get(index).map(|guard| &*guard.text)),
+        Code::BufferTooSmall | Code::Misaligned if detail == "output" => {
+            quoted("output", tables.outputs().get(index).map(|port| &*port.name))
+        }
+        Code::WrongDtype | Code::WrongRank | Code::DimMismatch | Code::BufferTooSmall | Code::Misaligned => {
+            match tables.inputs().get(index) {
+                Some(port) => {
+                    let dims: alloc::vec::Vec<String> = port.dims.iter().map(|&dim| program.render(dim)).collect();
+                    format!("input `{}`, which is {}[{}]", port.name, port.dtype.name(), dims.join(", "))
+                }
+                None => format!("input {at}"),
+            }
+        }
+        Code::BadStep | Code::IndexOutOfRange | Code::KernelFailed | Code::Internal => {
+            match tables.nodes().get(index) {
+                Some(node) if node.scope.is_empty() => format!("node {at}, `{}`", node.op),
+                Some(node) => format!("node {at}, `{}` in `{}`", node.op, node.scope),
+                None => format!("node {at}"),
+            }
+        }
+        Code::SegmentDamaged => format!("segment {at}"),
+        _ => format!("at {at}"),
+    }
+}

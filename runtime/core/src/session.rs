@@ -1,0 +1,261 @@
+//! One instance of a program with its working memory, made for given bounds.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use m4c_format::expression::Interval;
+use m4c_format::program::Tensor;
+use m4c_format::{CONSTANT_ALIGNMENT, GuardKind, Place};
+
+use crate::arena::{Arena, Memory, is_aligned};
+use crate::bounds::Bounds;
+use crate::carve::{Piece, Slices, Use};
+use crate::error::{Code, Error};
+use crate::executor::{Executor, Kernel, Shape};
+use crate::plan::{Plan, Slot};
+use crate::program::Program;
+use crate::sizes::Sizes;
+use crate::solve::Solver;
+
+/// A program ready to be bound to sizes and run. One thread at a time uses it; sessions share nothing but the artifact.
+pub struct Session<'a> {
+    pub(crate) program: Program<'a>,
+    pub(crate) threads: usize,
+    pub(crate) memory: Memory<'a>,
+    pub(crate) kernels: Vec<&'static dyn Kernel>,
+    pub(crate) sizes: Sizes,
+    pub(crate) bound: bool,
+    pub(crate) steps: Vec<StepPieces>,
+    pub(crate) arena_pieces: Vec<Piece>,
+    pub(crate) output_pieces: Vec<Piece>,
+    pub(crate) slices: Slices<'static>,
+    /// Bytes of working memory that each step needs at the bound sizes.
+    pub(crate) scratch: Vec<usize>,
+    ranges: Vec<Interval>,
+    solver: Solver,
+    symbols: Vec<i64>,
+    solved: Vec<i64>,
+    buffers: Vec<Slot>,
+    scratch_slots: Vec<Slot>,
+}
+
+/// Where the pieces of a step lie in the lists of its session.
+#[derive(Clone, Debug)]
+pub(crate) struct StepPieces {
+    pub(crate) arena: Range<usize>,
+    pub(crate) outputs: Range<usize>,
+}
+
+impl<'a> Session<'a> {
+    /// Makes a session that later binds and runs without allocating. `executors` are searched by name; `threads` is the
+    /// largest number of threads that a run will use.
+    ///
+    /// # Errors
+    /// The codes from 200 to 299, and [`Code::Misaligned`] where the arena or the artifact's bytes are not aligned to 64.
+    pub fn new(
+        program: Program<'a>,
+        bounds: &Bounds,
+        executors: &[&'static dyn Executor],
+        threads: usize,
+        arena: Arena<'a>,
+    ) -> Result<Session<'a>, Error> {
+        let threads = threads.max(1);
+        let uses_constants = program.tables.operands().iter().any(|operand| operand.place == Place::Constant);
+        if uses_constants && !is_aligned(program.artifact.bytes(), CONSTANT_ALIGNMENT as usize) {
+            return Err(Error::new(Code::Misaligned).because("the artifact"));
+        }
+        let Plan { ranges, kernels, buffers, scratch: scratch_slots, arena: bytes } =
+            Plan::new(&program, bounds, executors, threads)?;
+        let solver = Solver::new(&program, &ranges)?;
+        let steps = program.tables.steps();
+        let longest = |length: fn(&m4c_format::program::StepRow) -> usize| steps.iter().map(length).max().unwrap_or(0);
+        let mut session = Session {
+            program,
+            threads,
+            memory: Memory::new(arena, bytes)?,
+            kernels,
+            sizes: Sizes::new(&program),
+            bound: false,
+            steps: Vec::with_capacity(steps.len()),
+            arena_pieces: Vec::new(),
+            output_pieces: Vec::new(),
+            slices: Slices::with_capacity(longest(|step| step.operands.len()), longest(|step| step.results.len())),
+            scratch: vec![0; steps.len()],
+            symbols: vec![0; ranges.len()],
+            solved: vec![0; ranges.len()],
+            ranges,
+            solver,
+            buffers,
+            scratch_slots,
+        };
+        session.cut_pieces();
+        Ok(session)
+    }
+
+    /// The program that the session runs.
+    pub fn program(&self) -> Program<'a> {
+        self.program
+    }
+
+    /// Binds the sizes of all inputs, in the order of [`Program::inputs`]. A session stays bound until the next call.
+    ///
+    /// # Errors
+    /// The codes from 300 to 399, and [`Code::BadStep`] where a kernel refuses the sizes. The session is then not bound.
+    pub fn bind(&mut self, shapes: &[&[usize]]) -> Result<(), Error> {
+        let was_bound = core::mem::replace(&mut self.bound, false);
+        let inputs = self.program.tables.inputs();
+        if shapes.len() != inputs.len() {
+            return Err(Error::new(Code::WrongInputCount));
+        }
+        for (index, (shape, port)) in shapes.iter().zip(inputs).enumerate() {
+            if shape.len() != port.dims.len() {
+                return Err(Error::at(Code::WrongRank, index as u32));
+            }
+        }
+        self.solver.solve(shapes, &mut self.solved)?;
+        self.check_ranges()?;
+        let fresh = !was_bound || self.solved != self.symbols;
+        if fresh {
+            self.symbols.copy_from_slice(&self.solved);
+            self.sizes.evaluate(&self.program, &self.symbols)?;
+        }
+        for (index, (shape, port)) in shapes.iter().zip(inputs).enumerate() {
+            let expected = port.dims.iter().map(|&expr| usize::try_from(self.sizes.value(expr)).ok());
+            if !expected.eq(shape.iter().map(|&size| Some(size))) {
+                return Err(Error::at(Code::DimMismatch, index as u32));
+            }
+        }
+        if fresh {
+            if let Some(guard) = first_failed_guard(&self.program, &self.sizes) {
+                return Err(Error::at(Code::GuardFailed, guard));
+            }
+            self.sizes.fill(&self.program)?;
+            self.check_steps()?;
+        }
+        self.bound = true;
+        Ok(())
+    }
+
+    /// The sizes of an output, after [`Session::bind`].
+    ///
+    /// # Errors
+    /// [`Code::NotBound`], and [`Code::WrongInputCount`] where there is no such output.
+    pub fn output_dims(&self, output: usize) -> Result<&[usize], Error> {
+        self.output(output).map(|shape| &*shape.dims)
+    }
+
+    /// The bytes of an output, after [`Session::bind`].
+    ///
+    /// # Errors
+    /// [`Code::NotBound`], and [`Code::WrongInputCount`] where there is no such output.
+    pub fn output_bytes(&self, output: usize) -> Result<usize, Error> {
+        self.output(output).map(|shape| shape.bytes)
+    }
+
+    fn output(&self, output: usize) -> Result<&Shape, Error> {
+        if !self.bound {
+            return Err(Error::new(Code::NotBound));
+        }
+        self.sizes.outputs.get(output).ok_or(Error::new(Code::WrongInputCount))
+    }
+
+    fn check_ranges(&self) -> Result<(), Error> {
+        let declared = self.program.tables.symbols();
+        for (index, ((&value, range), symbol)) in self.solved.iter().zip(&self.ranges).zip(declared).enumerate() {
+            let error = Error::at(Code::OutOfBounds, index as u32);
+            if value < range.low || value > range.high {
+                return Err(error);
+            }
+            if (value - symbol.low) % symbol.step != 0 {
+                return Err(error.because("the size is between two steps"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_steps(&mut self) -> Result<(), Error> {
+        for (index, (step, kernel)) in self.program.tables.steps().iter().zip(&self.kernels).enumerate() {
+            let shape = self.sizes.step(step);
+            let operands = self.program.tables.operands().get(step.operands.clone()).unwrap_or(&[]);
+            let results = self.program.tables.results().get(step.results.clone()).unwrap_or(&[]);
+            let present =
+                operands.iter().zip(shape.operands).filter_map(|(tensor, shape)| Some((tensor, shape.as_ref()?)));
+            for (tensor, shape) in present.chain(results.iter().zip(shape.results)) {
+                if self.room(tensor).is_some_and(|room| room < shape.bytes) {
+                    return Err(Error::at(Code::BadStep, step.node).because("a tensor is larger than its place"));
+                }
+            }
+            kernel.check(&shape).map_err(|code| Error::at(code, step.node))?;
+            let need = kernel.scratch(&shape, self.threads);
+            if self.scratch_slots.get(index).is_none_or(|slot| slot.bytes < need) {
+                return Err(Error::at(Code::BadStep, step.node).because("more working memory than at the upper bounds"));
+            }
+            if let Some(slot) = self.scratch.get_mut(index) {
+                *slot = need;
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes that a tensor's place offers; `None` for constants, which were checked when the artifact was opened.
+    fn room(&self, tensor: &Tensor) -> Option<usize> {
+        let index = tensor.index as usize;
+        match tensor.place {
+            Place::Buffer => Some(self.buffers.get(index).map_or(0, |slot| slot.bytes)),
+            Place::Input => Some(self.sizes.inputs.get(index).map_or(0, |shape| shape.bytes)),
+            Place::Output => Some(self.sizes.outputs.get(index).map_or(0, |shape| shape.bytes)),
+            Place::Absent | Place::Constant => None,
+        }
+    }
+
+    fn cut_pieces(&mut self) {
+        let tables = self.program.tables;
+        for (index, step) in tables.steps().iter().enumerate() {
+            let starts = (self.arena_pieces.len(), self.output_pieces.len());
+            let operands = tables.operands().get(step.operands.clone()).unwrap_or(&[]);
+            for (position, tensor) in operands.iter().enumerate() {
+                self.add_piece(tensor, Use::Operand(position as u32));
+            }
+            let results = tables.results().get(step.results.clone()).unwrap_or(&[]);
+            for (position, tensor) in results.iter().enumerate() {
+                self.add_piece(tensor, Use::Result(position as u32));
+            }
+            if let Some(slot) = self.scratch_slots.get(index).filter(|slot| slot.bytes > 0) {
+                self.arena_pieces.push(Piece { start: slot.offset, len: slot.bytes, role: Use::Scratch });
+            }
+            let pieces =
+                StepPieces { arena: starts.0..self.arena_pieces.len(), outputs: starts.1..self.output_pieces.len() };
+            self.arena_pieces.get_mut(pieces.arena.clone()).unwrap_or(&mut []).sort_unstable();
+            self.output_pieces.get_mut(pieces.outputs.clone()).unwrap_or(&mut []).sort_unstable();
+            self.steps.push(pieces);
+        }
+    }
+
+    fn add_piece(&mut self, tensor: &Tensor, role: Use) {
+        let index = tensor.index as usize;
+        match tensor.place {
+            Place::Buffer => {
+                // An empty buffer has no place of its own and stays an empty slice.
+                if let Some(slot) = self.buffers.get(index).filter(|slot| slot.bytes > 0) {
+                    self.arena_pieces.push(Piece { start: slot.offset, len: slot.bytes, role });
+                }
+            }
+            Place::Output => self.output_pieces.push(Piece { start: index, len: 0, role }),
+            Place::Absent | Place::Constant | Place::Input => {}
+        }
+    }
+}
+
+/// The first guard that the evaluated sizes violate.
+pub(crate) fn first_failed_guard(program: &Program<'_>, sizes: &Sizes) -> Option<u32> {
+    let failed = program.tables.guards().iter().position(|guard| {
+        let (left, right) = (sizes.value(guard.left), sizes.value(guard.right));
+        !match guard.kind {
+            GuardKind::Equal => left == right,
+            GuardKind::AtMost => left <= right,
+            GuardKind::Divides => right.checked_rem(left) == Some(0),
+        }
+    });
+    failed.map(|index| index as u32)
+}

@@ -1,0 +1,42 @@
+//! Data movement: the kernel is chosen by the size of an element.
+
+use crate::kernel::{by_size, call, dtype, number, numbers};
+use m4c_target::{Lowered, NodeView};
+
+pub(crate) fn reshape(_: &NodeView<'_>) -> Result<Lowered, String> {
+    Ok(Lowered::View { operand: 0 })
+}
+
+pub(crate) fn transpose(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("transpose", dtype(node, 0)?)?;
+    Ok(call(kernel, node, numbers(node, "perm")))
+}
+
+pub(crate) fn broadcast(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("broadcast", dtype(node, 0)?)?;
+    Ok(call(kernel, node, Vec::new()))
+}
+
+pub(crate) fn slice(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("slice", dtype(node, 0)?)?;
+    let starts = node.attrs.get_dims("starts").iter().cloned();
+    let pairs = starts.zip(numbers(node, "steps"));
+    let params = pairs.flat_map(|(start, step)| [start, step]).collect();
+    Ok(call(kernel, node, params))
+}
+
+pub(crate) fn concat(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("concat", dtype(node, 0)?)?;
+    Ok(call(kernel, node, vec![number(node, "axis")]))
+}
+
+pub(crate) fn gather(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("gather", dtype(node, 0)?)?;
+    let params = vec![number(node, "axis"), number(node, "batch_dims")];
+    Ok(call(kernel, node, params))
+}
+
+pub(crate) fn select(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("select", node.result.dtype)?;
+    Ok(call(kernel, node, Vec::new()))
+}

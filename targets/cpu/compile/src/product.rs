@@ -1,0 +1,31 @@
+//! Matrix products and convolutions.
+
+use crate::kernel::{by_type, call, dtype, number, numbers};
+use m4c_exec_cpu::layout::F32_KN16;
+use m4c_ops::DType;
+use m4c_target::{Lowered, NodeView, Step, StepOperand};
+
+pub(crate) fn matmul(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let right = node.operand(1);
+    let weights = right.is_some_and(|b| b.constant && b.fact.rank() == 2 && b.fact.dtype == DType::F32);
+    if !weights {
+        return Ok(call(by_type("matmul", dtype(node, 0)?), node, Vec::new()));
+    }
+    let packed = StepOperand::Packed { operand: 1, layout: F32_KN16 };
+    Ok(Lowered::Step(Step {
+        kernel: "matmul_packed_f32".into(),
+        operands: vec![StepOperand::Plain(0), packed, StepOperand::Absent],
+        params: Vec::new(),
+    }))
+}
+
+pub(crate) fn conv(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let (strides, dilations) = (numbers(node, "strides"), numbers(node, "dilations"));
+    let pads = numbers(node, "pads");
+    let (low, high) = pads.split_at_checked(strides.len()).ok_or("`pads` is too short")?;
+    let mut params = vec![number(node, "groups")];
+    for (((stride, dilation), low), high) in strides.into_iter().zip(dilations).zip(low).zip(high) {
+        params.extend([stride, dilation, low.clone(), high.clone()]);
+    }
+    Ok(call(by_type("conv", dtype(node, 0)?), node, params))
+}

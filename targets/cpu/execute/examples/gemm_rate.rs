@@ -1,0 +1,109 @@
+//! Prints how fast the heavy kernels are on this machine: `cargo run --release --example gemm_rate`.
+
+use m4c_exec_cpu::CPU;
+use m4c_exec_cpu::layout::{pack_f32_kn16, packed_len};
+use m4c_runtime::DType;
+use m4c_runtime::executor::{Dims, Executor, Shape, StepData, StepShape, Threads};
+use std::time::Instant;
+
+/// Threads that live for one call.
+struct Scoped(usize);
+
+impl Threads for Scoped {
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+        std::thread::scope(|scope| {
+            for index in 1..jobs {
+                scope.spawn(move || job(index));
+            }
+            job(0);
+        });
+    }
+}
+
+fn shape(dims: &[usize], len: usize) -> Shape {
+    Shape { dtype: DType::F32, dims: Dims::new(dims).expect("at most 8 axes"), bytes: 4 * len }
+}
+
+/// Seconds of the fastest of many runs.
+fn seconds(name: &str, operands: &[(Shape, &[f32])], result: &[usize], params: &[i64], threads: usize) -> f64 {
+    let kernel = CPU.kernel(name).expect("a kernel of this name");
+    let len = result.iter().product();
+    let shapes: Vec<_> = operands.iter().map(|(shape, _)| Some(*shape)).collect();
+    let data: Vec<&[u8]> = operands.iter().map(|(_, data)| bytemuck::cast_slice(data)).collect();
+    let results = [shape(result, len)];
+    let step = StepShape { operands: &shapes, results: &results, params };
+    kernel.check(&step).expect("a good step");
+    let mut out = vec![0f32; len];
+    let mut scratch = vec![0f32; kernel.scratch(&step, threads).div_ceil(4)];
+    let mut best = f64::INFINITY;
+    let begin = Instant::now();
+    while begin.elapsed().as_secs_f64() < 0.5 {
+        let data = StepData {
+            operands: &data,
+            results: &mut [bytemuck::cast_slice_mut(&mut out)],
+            scratch: bytemuck::cast_slice_mut(&mut scratch),
+        };
+        let start = Instant::now();
+        kernel.run(&step, data, &Scoped(threads)).expect("a run without error");
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    best
+}
+
+fn main() {
+    let numbers = |len: usize| -> Vec<f32> { (0..len).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect() };
+    for threads in [1, 2] {
+        for (m, k, n) in [(512, 768, 768), (1, 4096, 4096), (3, 768, 768), (128, 4096, 11008)] {
+            let (x, w) = (numbers(m * k), numbers(k * n));
+            let mut packed = vec![0.0; packed_len(k, n).expect("small enough")];
+            pack_f32_kn16(&w, k, n, n, 1, &mut packed);
+            let operands = [(shape(&[m, k], m * k), &x[..]), (shape(&[k, n], packed.len()), &packed[..])];
+            let packed = seconds("matmul_packed_f32", &operands, &[m, n], &[], threads);
+            let operands = [(shape(&[m, k], m * k), &x[..]), (shape(&[k, n], k * n), &w[..])];
+            let plain = seconds("matmul_f32", &operands, &[m, n], &[], threads);
+            let work = 2e-9 * (m * k * n) as f64;
+            println!(
+                "{threads} threads {m:4}x{k}x{n}: packed {:6.1} GFLOP/s, plain {:6.1} GFLOP/s",
+                work / packed,
+                work / plain
+            );
+        }
+        for (name, x, w, out, params) in [
+            ("3x3", [1, 64, 56, 56], [64, 64, 3, 3], [1, 64, 56, 56], &[1, 1, 1, 1, 1, 1, 1, 1, 1][..]),
+            ("1x1", [1, 256, 14, 14], [256, 256, 1, 1], [1, 256, 14, 14], &[1, 1, 1, 0, 0, 1, 1, 0, 0]),
+            ("patch 16", [1, 3, 224, 224], [768, 3, 16, 16], [1, 768, 14, 14], &[1, 16, 1, 0, 0, 16, 1, 0, 0]),
+            ("depthwise 3x3", [1, 256, 56, 56], [256, 1, 3, 3], [1, 256, 56, 56], &[256, 1, 1, 1, 1, 1, 1, 1, 1]),
+        ] {
+            let (len_x, len_w, len) = (x.iter().product(), w.iter().product(), out.iter().product::<usize>());
+            let (data_x, data_w) = (numbers(len_x), numbers(len_w));
+            let operands = [(shape(&x, len_x), &data_x[..]), (shape(&w, len_w), &data_w[..])];
+            let time = seconds("conv_f32", &operands, &out, params, threads);
+            let work = 2e-9 * (len * w[1] * w[2] * w[3]) as f64;
+            println!("{threads} threads conv {name}: {:6.1} GFLOP/s, {:.3} ms", work / time, time * 1e3);
+        }
+        for (name, dims, to, params) in [
+            ("exp_f32", [1024, 1024], [1024, 1024], &[][..]),
+            ("erf_f32", [1024, 1024], [1024, 1024], &[]),
+            ("tanh_f32", [1024, 1024], [1024, 1024], &[]),
+            ("gelu_f32", [1024, 1024], [1024, 1024], &[]),
+            ("log_f32", [1024, 1024], [1024, 1024], &[]),
+            ("softmax_f32", [1024, 1024], [1024, 1024], &[1]),
+            ("softmax_f32", [1024, 1024], [1024, 1024], &[0]),
+            ("transpose_4", [1024, 1024], [1024, 1024], &[1, 0]),
+            ("reduce_sum_f32", [1024, 1024], [1024, 1], &[1]),
+            ("reduce_sum_f32", [1024, 1024], [1, 1024], &[0]),
+            ("reduce_max_f32", [1024, 1024], [1024, 1], &[1]),
+        ] {
+            let x = numbers(1 << 20);
+            let time = seconds(name, &[(shape(&dims, 1 << 20), &x)], &to, params, threads);
+            println!(
+                "{threads} threads {name} {dims:?} {params:?}: {:.3} ns an element",
+                time * 1e9 / (1 << 20) as f64
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `add_f32` … `equal_bool`: elementwise functions of two operands, broadcast in the way of numpy.
+//!
+//! Operands: `a`, `b`. No parameters.
+
+use crate::element::{Bool, Element, F32, I32, I64};
+use crate::math;
+use crate::nest::Nest;
+use crate::step::{arity, operand, read, require, result, write};
+use crate::tiles::flat;
+use core::marker::PhantomData;
+use m4c_runtime::error::Code;
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+
+/// A function of two elements of type `E`.
+pub(crate) trait Operation<E: Element>: Sync + 'static {
+    /// The type of its value.
+    type Output: Element;
+
+    /// The value.
+    fn apply(a: E::Raw, b: E::Raw) -> <Self::Output as Element>::Raw;
+}
+
+macro_rules! operation {
+    ($name:ident on $($element:ident)+ => $output:ty: |$a:ident, $b:ident| $value:expr) => {
+        $(
+            impl Operation<$element> for $name {
+                type Output = $output;
+
+                #[inline(always)]
+                fn apply($a: <$element as Element>::Raw, $b: <$element as Element>::Raw) -> <$output as Element>::Raw {
+                    $value
+                }
+            }
+        )+
+    };
+}
+
+pub(crate) struct Add;
+pub(crate) struct Sub;
+pub(crate) struct Mul;
+pub(crate) struct Div;
+pub(crate) struct Max;
+pub(crate) struct Min;
+pub(crate) struct Pow;
+pub(crate) struct Less;
+pub(crate) struct Equal;
+
+operation!(Add on F32 => F32: |a, b| a + b);
+operation!(Sub on F32 => F32: |a, b| a - b);
+operation!(Mul on F32 => F32: |a, b| a * b);
+operation!(Div on F32 => F32: |a, b| a / b);
+operation!(Max on F32 => F32: |a, b| if a > b || a.is_nan() { a } else { b });
+operation!(Min on F32 => F32: |a, b| if a < b || a.is_nan() { a } else { b });
+operation!(Pow on F32 => F32: |a, b| math::pow(a, b));
+operation!(Add on I32 => I32: |a, b| a.wrapping_add(b));
+operation!(Sub on I32 => I32: |a, b| a.wrapping_sub(b));
+operation!(Mul on I32 => I32: |a, b| a.wrapping_mul(b));
+operation!(Div on I32 => I32: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) });
+operation!(Max on I32 => I32: |a, b| a.max(b));
+operation!(Min on I32 => I32: |a, b| a.min(b));
+operation!(Add on I64 => I64: |a, b| a.wrapping_add(b));
+operation!(Sub on I64 => I64: |a, b| a.wrapping_sub(b));
+operation!(Mul on I64 => I64: |a, b| a.wrapping_mul(b));
+operation!(Div on I64 => I64: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) });
+operation!(Max on I64 => I64: |a, b| a.max(b));
+operation!(Min on I64 => I64: |a, b| a.min(b));
+operation!(Less on F32 I32 I64 => Bool: |a, b| u8::from(a < b));
+operation!(Equal on F32 I32 I64 => Bool: |a, b| u8::from(a == b));
+operation!(Equal on Bool => Bool: |a, b| u8::from((a != 0) == (b != 0)));
+
+/// The kernel of one [`Operation`] on one type.
+pub(crate) struct Binary<O, E>(PhantomData<(O, E)>);
+
+impl<O: Operation<E>, E: Element> Binary<O, E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+
+    fn plan(step: &StepShape<'_>) -> Result<Nest<2>, Code> {
+        arity(step, 2, 1)?;
+        require(step.params.is_empty())?;
+        let (a, b) = (operand(step, 0, E::DTYPE)?, operand(step, 1, E::DTYPE)?);
+        broadcast_result(&result(step, O::Output::DTYPE)?, [&a, &b])
+    }
+}
+
+/// The nest over a result that must have exactly the sizes to which its operands broadcast.
+pub(crate) fn broadcast_result<const K: usize>(result: &[usize], operands: [&[usize]; K]) -> Result<Nest<K>, Code> {
+    let rank = operands.iter().map(|dims| dims.len()).max();
+    require(rank == Some(result.len()))?;
+    for (axis, &size) in result.iter().enumerate() {
+        // Without an operand of this size, all of them have size 1 here, or the nest refuses.
+        let has_size =
+            |dims: &&[usize]| (axis + dims.len()).checked_sub(result.len()).is_some_and(|own| dims[own] == size);
+        require(operands.iter().any(has_size))?;
+    }
+    Nest::broadcast(result, operands)
+}
+
+impl<O: Operation<E>, E: Element> Kernel for Binary<O, E> {
+    fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
+        Self::plan(step).map(|_| ())
+    }
+
+    fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
+        0
+    }
+
+    fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
+        let nest = Self::plan(step)?;
+        let (a, b) = (read(step, data.operands, 0)?, read(step, data.operands, 1)?);
+        let out = write(step, data.results)?;
+        flat(threads, out, 1, |start, out| {
+            nest.runs(start, out.len(), |done, len, [at_a, at_b]| {
+                stretch::<O, E>(&mut out[done..done + len], &a[at_a as usize..], &b[at_b as usize..], nest.inner());
+            });
+        })
+    }
+}
+
+/// One stretch, in which each operand stays or moves by a fixed distance.
+#[inline(always)]
+fn stretch<O: Operation<E>, E: Element>(
+    out: &mut [<O::Output as Element>::Raw],
+    a: &[E::Raw],
+    b: &[E::Raw],
+    [step_a, step_b]: [isize; 2],
+) {
+    match [step_a, step_b] {
+        [1, 1] => out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (&a, &b))| *out = O::apply(a, b)),
+        [1, 0] => {
+            let b = b[0];
+            out.iter_mut().zip(a).for_each(|(out, &a)| *out = O::apply(a, b));
+        }
+        [0, 1] => {
+            let a = a[0];
+            out.iter_mut().zip(b).for_each(|(out, &b)| *out = O::apply(a, b));
+        }
+        _ => out.iter_mut().enumerate().for_each(|(i, out)| {
+            *out = O::apply(a[i * step_a as usize], b[i * step_b as usize]);
+        }),
+    }
+}

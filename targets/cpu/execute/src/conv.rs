@@ -1,0 +1,259 @@
+//! `conv_f32`: convolution over one to three spatial axes.
+//!
+//! Operands: `x` `[n, c, ..]`, `w` `[o, c / groups, ..]`, optional `bias` of o elements. Parameters: `groups`, then for
+//! each spatial axis `stride`, `dilation`, `pad_low`, `pad_high`. It is a matrix product of the weights and the windows of
+//! `x`, which are laid out panel by panel while they are needed.
+
+use crate::element::{Element, F32};
+use crate::gemm::{Bias, Columns, Product, Row, Size, multiply};
+use crate::isa::{Body, Isa, Vector};
+use crate::layout::PANEL;
+use crate::step::{count, operand, optional, read, read_optional, require, result, scratch, write};
+use crate::tiles::{Grid, Tile, share};
+use core::ops::Range;
+use m4c_runtime::error::Code;
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+
+/// Spatial axes; fewer are filled up with leading axes of size 1.
+const SPACE: usize = 3;
+
+/// The kernel.
+pub(crate) struct Conv;
+
+struct Plan {
+    /// A product for each batch and group of channels.
+    size: Size,
+    groups: usize,
+    window: Window,
+}
+
+/// How the windows lie in the input.
+#[derive(Clone, Copy)]
+struct Window {
+    input: [usize; SPACE],
+    kernel: [usize; SPACE],
+    output: [usize; SPACE],
+    stride: [usize; SPACE],
+    dilation: [usize; SPACE],
+    low: [usize; SPACE],
+}
+
+fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
+    let bias = match step.operands.len() {
+        2 => None,
+        3 => optional(step, 2, F32::DTYPE)?,
+        _ => return Err(Code::BadStep),
+    };
+    let (x, w, out) = (operand(step, 0, F32::DTYPE)?, operand(step, 1, F32::DTYPE)?, result(step, F32::DTYPE)?);
+    let ([n, c, input @ ..], [o, c_group, kernel @ ..], [out_n, out_o, output @ ..]) = (&*x, &*w, &*out) else {
+        return Err(Code::BadStep);
+    };
+    let space = input.len();
+    require((1..=SPACE).contains(&space) && kernel.len() == space && output.len() == space)?;
+    let (&groups, axes) = step.params.split_first().ok_or(Code::BadStep)?;
+    let groups = usize::try_from(groups).map_err(|_| Code::BadStep)?;
+    require(groups > 0 && n == out_n && o == out_o && o % groups == 0 && axes.len() == 4 * space)?;
+    require(c_group.checked_mul(groups) == Some(*c) && bias.is_none_or(|bias| count(&bias) == *o))?;
+    let ones = [1; SPACE];
+    let mut window = Window { input: ones, kernel: ones, output: ones, stride: ones, dilation: ones, low: [0; SPACE] };
+    for (axis, params) in axes.chunks_exact(4).enumerate() {
+        let at = SPACE - space + axis;
+        let mut sizes = [0usize; 4];
+        for (size, &param) in sizes.iter_mut().zip(params) {
+            // Positions are computed in `isize`, so all of them must fit, as all sizes of tensors do.
+            *size = usize::try_from(param).map_err(|_| Code::BadStep)?;
+        }
+        let [stride, dilation, low, high] = sizes;
+        require(stride > 0 && dilation > 0 && kernel[axis] > 0)?;
+        let reach = (kernel[axis] - 1).checked_mul(dilation).and_then(|reach| reach.checked_add(1));
+        let padded = input[axis].checked_add(low).and_then(|size| size.checked_add(high));
+        let (Some(reach), Some(padded)) = (reach, padded) else { return Err(Code::BadStep) };
+        require(padded <= isize::MAX as usize && reach <= padded)?;
+        require(output[axis] == (padded - reach) / stride + 1)?;
+        window.input[at] = input[axis];
+        window.kernel[at] = kernel[axis];
+        window.output[at] = output[axis];
+        window.stride[at] = stride;
+        window.dilation[at] = dilation;
+        window.low[at] = low;
+    }
+    if count(&out) == 0 {
+        return Ok(Plan { size: Size { groups: 0, rows: 0, cols: 0, k: 0 }, groups, window });
+    }
+    let pointwise = window.kernel == ones && window.stride == ones && window.input == window.output;
+    if pointwise && window.low == [0; SPACE] {
+        // Every window is one element, so that all axes are one, and panels are contiguous.
+        window.input = [1, 1, count(&window.input)];
+        window.output = window.input;
+    }
+    let k = c_group.checked_mul(count(kernel)).ok_or(Code::BadStep)?;
+    let size = Size { groups: n * groups, rows: o / groups, cols: count(output), k };
+    Ok(Plan { size, groups, window })
+}
+
+impl Kernel for Conv {
+    fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
+        plan(step).map(|_| ())
+    }
+
+    fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
+        plan(step).map_or(0, |plan| plan.size.scratch(threads))
+    }
+
+    fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
+        let Plan { size, groups, window } = plan(step)?;
+        let x: &[f32] = read(step, data.operands, 0)?;
+        let w: &[f32] = read(step, data.operands, 1)?;
+        let bias: Option<&[f32]> = read_optional(step, data.operands, 2)?;
+        if size.rows == 1 {
+            let direct = Direct { x, w, bias, size, groups, window };
+            return direct.run_on(Isa::best(), write(step, data.results)?, threads);
+        }
+        // Groups of all batches follow one another in `x`, and those of one batch in `w`.
+        let channels = x.len().checked_div(size.groups).unwrap_or(0);
+        let group = |index: usize| {
+            let of_weights = index % groups;
+            Product {
+                a: &w[of_weights * size.rows * size.k..][..size.rows * size.k],
+                columns: Windows { x: &x[index * channels..][..channels], window },
+                bias: bias.map_or(Bias::None, |bias| Bias::PerRow(&bias[of_weights * size.rows..][..size.rows])),
+            }
+        };
+        multiply(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+    }
+}
+
+/// A convolution with one output channel in each group, such as a depthwise one: too low for a matrix product, which
+/// would lay out every window for a single use.
+#[derive(Clone, Copy)]
+struct Direct<'a> {
+    x: &'a [f32],
+    w: &'a [f32],
+    bias: Option<&'a [f32]>,
+    size: Size,
+    groups: usize,
+    window: Window,
+}
+
+impl Direct<'_> {
+    fn run_on(&self, isa: Isa, out: &mut [f32], threads: &dyn Threads) -> Result<(), Code> {
+        let [_, _, cols] = self.window.output;
+        let tile_rows = (16384 / cols.saturating_mul(self.size.k).max(1)).max(1);
+        let rows = self.size.cols / cols.max(1);
+        let grid = Grid { groups: self.size.groups, rows, cols, tile_rows, tile_cols: cols };
+        share(threads, out, grid, &mut [] as &mut [u8], 0, |tile, _| isa.run(DirectTile { direct: *self, tile }))
+    }
+}
+
+/// Some lines of the result along the last axis.
+struct DirectTile<'a> {
+    direct: Direct<'a>,
+    tile: Tile<'a, f32>,
+}
+
+impl Body for DirectTile<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self) {
+        let Direct { x, w, bias, size, groups, window } = self.direct;
+        let Window { input, kernel, output, stride, dilation, low } = window;
+        let channels = x.len() / size.groups;
+        let x = &x[self.tile.group * channels..][..channels];
+        let channel = self.tile.group % groups;
+        let w = &w[channel * size.k..][..size.k];
+        for row in 0..self.tile.rows {
+            let at = [(self.tile.row + row) / output[1], (self.tile.row + row) % output[1]];
+            let out = self.tile.row_mut(row);
+            out.fill(0.0);
+            for (lines, weights) in w.chunks_exact(kernel[2]).enumerate() {
+                let place = [lines / kernel[1] % kernel[0], lines % kernel[1]];
+                let from: [Option<usize>; 2] = core::array::from_fn(|axis| {
+                    let shifted = at[axis] * stride[axis] + place[axis] * dilation[axis];
+                    shifted.checked_sub(low[axis]).filter(|&from| from < input[axis])
+                });
+                let [Some(z), Some(y)] = from else { continue };
+                let line = ((lines / kernel[1] / kernel[0] * input[0] + z) * input[1] + y) * input[2];
+                let line = &x[line..line + input[2]];
+                for (place, &weight) in weights.iter().enumerate() {
+                    // The outputs whose windows have this place inside the line.
+                    let shift = place * dilation[2];
+                    let first = low[2].saturating_sub(shift).div_ceil(stride[2]);
+                    let end = (input[2] + low[2]).saturating_sub(shift).div_ceil(stride[2]).min(output[2]);
+                    if first >= end {
+                        continue;
+                    }
+                    let (out, line) = (&mut out[first..end], &line[first * stride[2] + shift - low[2]..]);
+                    if stride[2] == 1 {
+                        out.iter_mut().zip(line).for_each(|(out, &x)| *out = V::multiply_add(weight, x, *out));
+                    } else {
+                        let line = line.iter().step_by(stride[2]);
+                        out.iter_mut().zip(line).for_each(|(out, &x)| *out = V::multiply_add(weight, x, *out));
+                    }
+                }
+            }
+            if let Some(bias) = bias {
+                out.iter_mut().for_each(|out| *out += bias[channel]);
+            }
+        }
+    }
+}
+
+/// The windows of some channels as the columns of a matrix.
+struct Windows<'a> {
+    x: &'a [f32],
+    window: Window,
+}
+
+impl Columns for Windows<'_> {
+    #[inline(always)]
+    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row]) -> &'a [Row] {
+        let Window { input, kernel, output, stride, dilation, low } = self.window;
+        let plane = input[0] * input[1] * input[2];
+        let width = PANEL.min(output[0] * output[1] * output[2] - first);
+        // The first element of each window; a lane beyond the last column lies outside everywhere.
+        let mut corner = [[isize::MIN / 2; PANEL]; SPACE];
+        for (lane, column) in (first..first + width).enumerate() {
+            let at = [column / output[2] / output[1], column / output[2] % output[1], column % output[2]];
+            for axis in 0..SPACE {
+                corner[axis][lane] = (at[axis] * stride[axis]) as isize - low[axis] as isize;
+            }
+        }
+        let neighbors = width == PANEL && stride[2] == 1 && first % output[2] + PANEL <= output[2];
+        for (row, k) in space.iter_mut().zip(k) {
+            let place = [k / kernel[2] / kernel[1] % kernel[0], k / kernel[2] % kernel[1], k % kernel[2]];
+            let channel = k / kernel[2] / kernel[1] / kernel[0] * plane;
+            let shift: [isize; SPACE] = core::array::from_fn(|axis| (place[axis] * dilation[axis]) as isize);
+            if neighbors {
+                let at: [isize; SPACE] = core::array::from_fn(|axis| corner[axis][0] + shift[axis]);
+                let inside = (0..2).all(|axis| (0..input[axis] as isize).contains(&at[axis]));
+                if !inside {
+                    *row = [0.0; PANEL];
+                    continue;
+                }
+                let line = channel + (at[0] as usize * input[1] + at[1] as usize) * input[2];
+                let line = &self.x[line..line + input[2]];
+                if let Some(from) = usize::try_from(at[2]).ok().and_then(|at| line.get(at..)?.first_chunk()) {
+                    *row = *from;
+                    continue;
+                }
+            }
+            for lane in 0..PANEL {
+                let at: [isize; SPACE] = core::array::from_fn(|axis| corner[axis][lane] + shift[axis]);
+                let inside = (0..SPACE).all(|axis| (0..input[axis] as isize).contains(&at[axis]));
+                row[lane] = if inside {
+                    let [z, y, x] = at.map(|at| at as usize);
+                    self.x[channel + (z * input[1] + y) * input[2] + x]
+                } else {
+                    0.0
+                };
+            }
+        }
+        space
+    }
+
+    #[inline(always)]
+    fn row_major(&self) -> Option<(&[f32], usize)> {
+        None
+    }
+}

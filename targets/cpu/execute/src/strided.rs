@@ -1,0 +1,114 @@
+//! `broadcast_N` and `slice_N`: results whose elements lie at fixed distances in the operand. N is the size of an element.
+//!
+//! `broadcast_N`: operand `x`, no parameters; the sizes are those of the result.
+//! `slice_N`: operand `x`; parameters `start, step` for each axis, where a step may be negative; sizes are those of the
+//! result.
+
+use crate::element::Word;
+use crate::nest::{Nest, row_major};
+use crate::step::{arity, count, operand_like, read, require, result, write};
+use crate::tiles::flat;
+use core::marker::PhantomData;
+use m4c_runtime::error::Code;
+use m4c_runtime::executor::{Kernel, MAX_RANK, StepData, StepShape, Threads};
+
+/// Repeats a tensor along axes of size 1 and new leading axes.
+pub(crate) struct Broadcast<T>(PhantomData<T>);
+
+/// Takes every so manieth element along each axis.
+pub(crate) struct Slice<T>(PhantomData<T>);
+
+impl<T: Word> Broadcast<T> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+
+    fn plan(step: &StepShape<'_>) -> Result<Nest<1>, Code> {
+        arity(step, 1, 1)?;
+        require(step.params.is_empty())?;
+        let (dtype, dims) = operand_like::<T>(step, 0)?;
+        Nest::broadcast(&result(step, dtype)?, [&dims])
+    }
+}
+
+impl<T: Word> Slice<T> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+
+    /// The nest, and where its first element lies.
+    fn plan(step: &StepShape<'_>) -> Result<(Nest<1>, isize), Code> {
+        arity(step, 1, 1)?;
+        let (dtype, dims) = operand_like::<T>(step, 0)?;
+        let sizes = result(step, dtype)?;
+        require(sizes.len() == dims.len() && step.params.len() == 2 * dims.len())?;
+        let distances = row_major(&dims);
+        let mut steps = [[0]; MAX_RANK];
+        let mut first = 0isize;
+        let empty = count(&sizes) == 0;
+        for (axis, pair) in step.params.chunks_exact(2).enumerate() {
+            let (start, step) = (i128::from(pair[0]), i128::from(pair[1]));
+            require(step != 0)?;
+            if empty {
+                continue;
+            }
+            let inside = 0..dims[axis] as i128;
+            // A size is at least 1 here and at most 2^63, so nothing overflows.
+            require(inside.contains(&start) && inside.contains(&(start + (sizes[axis] as i128 - 1) * step)))?;
+            first += start as isize * distances[axis];
+            // A step that is never taken may be too large to multiply.
+            let step = if sizes[axis] == 1 { 0 } else { step as isize };
+            steps[axis] = [step * distances[axis]];
+        }
+        Ok((Nest::new(&sizes, &steps), first))
+    }
+}
+
+impl<T: Word> Kernel for Broadcast<T> {
+    fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
+        Self::plan(step).map(|_| ())
+    }
+
+    fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
+        0
+    }
+
+    fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
+        let nest = Self::plan(step)?;
+        fill::<T>(&nest, 0, read(step, data.operands, 0)?, write(step, data.results)?, threads)
+    }
+}
+
+impl<T: Word> Kernel for Slice<T> {
+    fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
+        Self::plan(step).map(|_| ())
+    }
+
+    fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
+        0
+    }
+
+    fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
+        let (nest, first) = Self::plan(step)?;
+        fill::<T>(&nest, first, read(step, data.operands, 0)?, write(step, data.results)?, threads)
+    }
+}
+
+/// Fills `out` with the elements that the nest points at, counted from `first`.
+pub(crate) fn fill<T: Word>(
+    nest: &Nest<1>,
+    first: isize,
+    x: &[T],
+    out: &mut [T],
+    threads: &dyn Threads,
+) -> Result<(), Code> {
+    let [step] = nest.inner();
+    flat(threads, out, 1, |start, out| {
+        nest.runs(start, out.len(), |done, len, [offset]| {
+            let (out, at) = (&mut out[done..done + len], first + offset);
+            match step {
+                1 => out.copy_from_slice(&x[at as usize..at as usize + len]),
+                0 => out.fill(x[at as usize]),
+                _ => out.iter_mut().enumerate().for_each(|(i, out)| *out = x[(at + i as isize * step) as usize]),
+            }
+        });
+    })
+}

@@ -1,0 +1,178 @@
+//! Matrix products and convolutions.
+
+use crate::harness::{Random, Tensor, coordinates, count, near, position, run};
+use m4c_exec_cpu::CPU;
+use m4c_exec_cpu::layout::{pack_f32_kn16, packed_len};
+use m4c_runtime::DType;
+use m4c_runtime::executor::{Dims, Executor, Shape, SingleThread, StepData, StepShape, Threads};
+
+fn size(random: &mut Random) -> usize {
+    match random.below(10) {
+        0 => 0,
+        1 => 60 + random.below(90),
+        2 => 250 + random.below(20),
+        _ => 1 + random.below(20),
+    }
+}
+
+#[test]
+fn matmul_broadcasts_leading_axes() {
+    let mut random = Random(21);
+    for _ in 0..150 {
+        let (m, k, n) = (size(&mut random), size(&mut random), size(&mut random));
+        let batch = random.dims(2, 3);
+        let [lead_a, lead_b]: [Vec<usize>; 2] = [(); 2].map(|()| {
+            let lead = &batch[random.below(batch.len() + 1)..];
+            lead.iter().map(|&size| if random.below(3) == 0 { 1 } else { size }).collect()
+        });
+        let rank = lead_a.len().max(lead_b.len());
+        let size = |lead: &[usize], axis: usize| (axis + lead.len()).checked_sub(rank).map_or(1, |own| lead[own]);
+        let lead: Vec<usize> = (0..rank)
+            .map(|axis| if size(&lead_a, axis) == 1 { size(&lead_b, axis) } else { size(&lead_a, axis) })
+            .collect();
+        let (a, b) =
+            (random.numbers(&[&lead_a[..], &[m, k]].concat()), random.numbers(&[&lead_b[..], &[k, n]].concat()));
+        let dims = [&lead[..], &[m, n]].concat();
+        let out = run("matmul_f32", &[Some(&a), Some(&b)], DType::F32, &dims, &[]).unwrap();
+        for (at, &got) in out.f32().iter().enumerate() {
+            let index = coordinates(&dims, at);
+            let (lead, i, j) = (&index[..rank], index[rank], index[rank + 1]);
+            let at_a = (position(&lead_a, lead) * m + i) * k;
+            let at_b = position(&lead_b, lead) * k * n + j;
+            let exact: f64 = (0..k).map(|k| f64::from(a.f32()[at_a + k]) * f64::from(b.f32()[at_b + k * n])).sum();
+            assert!(near(got, exact, 2e-5), "{lead_a:?} {lead_b:?} {index:?}: {got} {exact}");
+        }
+    }
+}
+
+#[test]
+fn matmul_lets_nan_and_infinity_through() {
+    let a = Tensor::new(DType::F32, &[2, 2], &[1f32, f32::NAN, f32::INFINITY, 0.0]);
+    let b = Tensor::new(DType::F32, &[2, 1], &[1f32, 2.0]);
+    let out = run("matmul_f32", &[Some(&a), Some(&b)], DType::F32, &[2, 1], &[]).unwrap();
+    assert!(out.f32()[0].is_nan() && out.f32()[1] == f32::INFINITY);
+}
+
+/// Runs the packed product, which is called with the logical sizes of its weights.
+fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], bias: Option<&Tensor>, threads: &dyn Threads) -> Vec<f32> {
+    let mut weights = vec![f32::NAN; packed_len(k, n).unwrap()];
+    pack_f32_kn16(w, k, n, n, 1, &mut weights);
+    let mut dims = x.dims.clone();
+    *dims.last_mut().unwrap() = n;
+    let shape = |dims: &[usize], bytes| Shape { dtype: DType::F32, dims: Dims::new(dims).unwrap(), bytes };
+    let operands = [Some(x.shape()), Some(shape(&[k, n], 4 * weights.len())), bias.map(Tensor::shape)];
+    let results = [shape(&dims, 4 * count(&dims))];
+    let step = StepShape { operands: &operands, results: &results, params: &[] };
+    let kernel = CPU.kernel("matmul_packed_f32").unwrap();
+    kernel.check(&step).unwrap();
+    let mut out = vec![f32::NAN; count(&dims)];
+    let mut scratch = vec![0u64; kernel.scratch(&step, threads.count()).div_ceil(8)];
+    let data = StepData {
+        operands: &[x.data(), bytemuck::cast_slice(&weights), bias.map_or(&[], |bias| bias.data())],
+        results: &mut [bytemuck::cast_slice_mut(&mut out)],
+        scratch: bytemuck::cast_slice_mut(&mut scratch),
+    };
+    kernel.run(&step, data, threads).unwrap();
+    out
+}
+
+#[test]
+fn packed_matmul_agrees_with_the_sum_of_products() {
+    let mut random = Random(22);
+    for round in 0..120 {
+        let (k, n) = (size(&mut random), size(&mut random));
+        let mut dims = if round % 3 == 0 { vec![] } else { vec![1 + random.below(3), size(&mut random)] };
+        dims.push(k);
+        let (x, w) = (random.numbers(&dims), random.numbers(&[k, n]));
+        let bias = random.numbers(&[n]);
+        let bias = (round % 2 == 0).then_some(&bias);
+        let out = packed(&x, w.f32(), [k, n], bias, &SingleThread);
+        let parallel = packed(&x, w.f32(), [k, n], bias, &crate::harness::Scoped(5));
+        assert!(out.iter().map(|x| x.to_bits()).eq(parallel.iter().map(|x| x.to_bits())));
+        for (at, &got) in out.iter().enumerate() {
+            let (i, j) = (at / n, at % n);
+            let products = (0..k).map(|at| f64::from(x.f32()[i * k + at]) * f64::from(w.f32()[at * n + j]));
+            let exact = products.sum::<f64>() + bias.map_or(0.0, |bias| f64::from(bias.f32()[j]));
+            assert!(near(got, exact, 2e-5), "{dims:?} {n}: {got} {exact}");
+        }
+    }
+}
+
+/// One element of a convolution by its definition.
+fn window(x: &Tensor, w: &Tensor, groups: usize, axes: &[[usize; 4]], index: &[usize]) -> f64 {
+    let (c_group, o_group) = (w.dims[1], w.dims[0] / groups);
+    let kernel = &w.dims[1..];
+    let mut sum = 0.0;
+    for at in 0..count(kernel) {
+        let place = coordinates(kernel, at);
+        let mut from = vec![index[0], index[1] / o_group * c_group + place[0]];
+        for (axis, &[stride, dilation, low, _]) in axes.iter().enumerate() {
+            let shifted = index[2 + axis] * stride + place[1 + axis] * dilation;
+            from.extend(shifted.checked_sub(low).filter(|&i| i < x.dims[2 + axis]));
+        }
+        if from.len() == x.dims.len() {
+            let element = x.dims.iter().zip(&from).fold(0, |at, (&size, &i)| at * size + i);
+            sum += f64::from(x.f32()[element]) * f64::from(w.f32()[index[1] * count(kernel) + at]);
+        }
+    }
+    sum
+}
+
+#[test]
+fn conv_agrees_with_its_definition() {
+    let mut random = Random(23);
+    for round in 0..150 {
+        let space = 1 + random.below(3);
+        let (groups, mut o_group, mut c_group) = (1 + random.below(3), 1 + random.below(5), 1 + random.below(4));
+        let most = [60, 24, 7][space - 1];
+        let pointwise = round % 5 == 0;
+        if round % 4 == 0 {
+            (o_group, c_group) = (1, 1);
+        }
+        let (mut input, mut kernel, mut output, mut axes) = (vec![], vec![], vec![], vec![]);
+        for _ in 0..space {
+            let size = 1 + random.below(most);
+            let [stride, dilation] = [0; 2].map(|_: i32| 1 + if pointwise { 0 } else { random.below(3) / 2 });
+            let [low, high] = [0; 2].map(|_: i32| if pointwise { 0 } else { random.below(3) });
+            let width = if pointwise { 1 } else { 1 + random.below(((size + low + high - 1) / dilation).min(3) + 1) };
+            input.push(size);
+            kernel.push(width);
+            output.push((size + low + high - (width - 1) * dilation - 1) / stride + 1);
+            axes.push([stride, dilation, low, high]);
+        }
+        let batch = 1 + random.below(2);
+        let x = random.numbers(&[&[batch, groups * c_group][..], &input].concat());
+        let w = random.numbers(&[&[groups * o_group, c_group][..], &kernel].concat());
+        let bias = random.numbers(&[groups * o_group]);
+        let bias = (round % 2 == 0).then_some(&bias);
+        let dims = [&[x.dims[0], groups * o_group][..], &output].concat();
+        let mut params = vec![groups as i64];
+        params.extend(axes.iter().flatten().map(|&param| param as i64));
+        let mut operands = vec![Some(&x), Some(&w)];
+        if round % 3 > 0 || bias.is_some() {
+            operands.push(bias);
+        }
+        let out = run("conv_f32", &operands, DType::F32, &dims, &params).unwrap();
+        for (at, &got) in out.f32().iter().enumerate() {
+            let index = coordinates(&dims, at);
+            let bias = bias.map_or(0.0, |bias| f64::from(bias.f32()[index[1]]));
+            let exact = window(&x, &w, groups, &axes, &index) + bias;
+            assert!(near(got, exact, 1e-5), "{:?} {:?} {params:?} {index:?}: {got} {exact}", x.dims, w.dims);
+        }
+    }
+}
+
+#[test]
+fn conv_over_nothing_is_the_bias() {
+    let bias = Tensor::new(DType::F32, &[2], &[3f32, -4.0]);
+    let x = Tensor::new(DType::F32, &[1, 1, 0], &[0f32; 0]);
+    let w = Tensor::new(DType::F32, &[2, 1, 2], &[1f32; 4]);
+    let operands = [Some(&x), Some(&w), Some(&bias)];
+    let out = run("conv_f32", &operands, DType::F32, &[1, 2, 3], &[1, 1, 1, 2, 2]).unwrap();
+    assert_eq!(out.f32(), [3.0, 3.0, 3.0, -4.0, -4.0, -4.0]);
+    let x = Tensor::new(DType::F32, &[1, 0, 2], &[0f32; 0]);
+    let w = Tensor::new(DType::F32, &[2, 0, 1], &[0f32; 0]);
+    let operands = [Some(&x), Some(&w), Some(&bias)];
+    let out = run("conv_f32", &operands, DType::F32, &[1, 2, 2], &[1, 1, 1, 0, 0]).unwrap();
+    assert_eq!(out.f32(), [3.0, 3.0, -4.0, -4.0]);
+}
