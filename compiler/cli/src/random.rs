@@ -43,8 +43,9 @@ impl Random {
 
     /// A standard normal number.
     fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * self.unit().ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
+        // The standard library's functions round differently from system to system.
+        let radius = (-2.0 * libm::log(self.unit())).sqrt();
+        radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
     /// A whole number from 0 to `below` - 1.

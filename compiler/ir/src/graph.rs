@@ -231,6 +231,11 @@ impl Graph {
         self.nodes.node_count()
     }
 
+    /// The number of operators: inputs and constants are not counted.
+    pub fn operator_count(&self) -> usize {
+        self.nodes.node_weights().filter(|node| matches!(node.kind, NodeKind::Apply { .. })).count()
+    }
+
     /// Whether there are no nodes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -257,3 +257,36 @@ impl Columns for Windows<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use m4c_runtime::executor::SingleThread;
+
+    #[test]
+    fn every_instruction_set_agrees_on_direct_convolutions() {
+        let numbers: Vec<f32> = (0..2000).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect();
+        for stride in [1, 2] {
+            let output = [1, 19, 38 / stride + 1];
+            let window = Window {
+                input: [1, 20, 40],
+                kernel: [1, 4, 3],
+                output,
+                stride: [1, 1, stride],
+                dilation: [1, 1, 1],
+                low: [0, 1, 0],
+            };
+            let size = Size { groups: 2, rows: 1, cols: count(&output), k: 12 };
+            let bias = Some(&numbers[7..9]);
+            let direct = Direct { x: &numbers[..1600], w: &numbers[1600..1624], bias, size, groups: 2, window };
+            let results = Isa::all().into_iter().map(|isa| {
+                let mut out = vec![f32::NAN; 2 * size.cols];
+                direct.run_on(isa, &mut out, &SingleThread).unwrap();
+                out
+            });
+            let results: Vec<_> = results.collect();
+            let near = |pair: &[Vec<f32>]| pair[0].iter().zip(&pair[1]).all(|(a, b)| (a - b).abs() < 1e-5);
+            assert!(results.windows(2).all(near));
+        }
+    }
+}

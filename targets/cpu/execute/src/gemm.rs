@@ -101,7 +101,7 @@ impl Size {
         };
         let mut grid = Grid { groups, rows, cols, tile_rows: even(rows, TILE_ROWS, 12), tile_cols: cols };
         let work = |grid: &Grid| grid.tile_rows.saturating_mul(grid.tile_cols).saturating_mul(k);
-        let few = |grid: &Grid| threads > 1 && grid.tiles().is_some_and(|tiles| tiles < 4 * threads);
+        let few = |grid: &Grid| threads > 1 && grid.tiles().is_some_and(|tiles| tiles < threads.saturating_mul(4));
         while few(&grid) && work(&grid) > 2 * LEAST_WORK && grid.tile_cols > 4 * PANEL {
             grid.tile_cols = even(grid.tile_cols, grid.tile_cols.div_ceil(2), 4 * PANEL);
         }

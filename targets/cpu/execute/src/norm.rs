@@ -53,9 +53,8 @@ struct Operands<'a> {
     centered: bool,
 }
 
-fn run(plan: &Plan, operands: Operands<'_>, out: &mut [f32], threads: &dyn Threads) -> Result<(), Code> {
+fn compute(isa: Isa, plan: &Plan, operands: Operands<'_>, out: &mut [f32], threads: &dyn Threads) -> Result<(), Code> {
     let &Plan { rows, size } = plan;
-    let isa = Isa::best();
     let tile_rows = (8192 / size.max(1)).max(1);
     let grid = Grid { groups: 1, rows, cols: size, tile_rows, tile_cols: size };
     share(threads, out, grid, &mut [] as &mut [u8], 0, |tile, _| isa.run(Rows { operands, tile }))
@@ -79,7 +78,7 @@ impl Kernel for LayerNorm {
             eps: read(step, data.operands, 3)?[0],
             centered: true,
         };
-        run(&plan, operands, write(step, data.results)?, threads)
+        compute(Isa::best(), &plan, operands, write(step, data.results)?, threads)
     }
 }
 
@@ -101,7 +100,7 @@ impl Kernel for RmsNorm {
             eps: read(step, data.operands, 2)?[0],
             centered: false,
         };
-        run(&plan, operands, write(step, data.results)?, threads)
+        compute(Isa::best(), &plan, operands, write(step, data.results)?, threads)
     }
 }
 
@@ -151,4 +150,25 @@ fn sum(x: &[f32], function: impl Fn(f32) -> f64) -> f64 {
         *lane += function(x);
     }
     lanes.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use m4c_runtime::executor::SingleThread;
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let x: Vec<f32> = (0..3090).map(|i| (i * 7919 % 1009) as f32 / 50.0).collect();
+        for centered in [false, true] {
+            let operands = Operands { x: &x, scale: &x[..309], bias: Some(&x[309..618]), eps: 1e-5, centered };
+            let results = Isa::all().into_iter().map(|isa| {
+                let mut out = vec![f32::NAN; x.len()];
+                compute(isa, &Plan { rows: 10, size: 309 }, operands, &mut out, &SingleThread).unwrap();
+                out
+            });
+            let results: Vec<_> = results.collect();
+            assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+        }
+    }
 }

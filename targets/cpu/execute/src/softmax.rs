@@ -43,24 +43,25 @@ impl Kernel for Softmax {
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let Plan { outer, size, inner } = plan(step)?;
-        let x: &[f32] = read(step, data.operands, 0)?;
-        let out: &mut [f32] = write(step, data.results)?;
-        let isa = Isa::best();
-        let grid = if inner == 1 {
-            let tile_rows = (4096 / size.max(1)).max(1);
-            Grid { groups: 1, rows: outer, cols: size, tile_rows, tile_cols: size }
-        } else {
-            Grid { groups: outer, rows: size, cols: inner, tile_rows: size, tile_cols: COLUMNS }
-        };
-        share(threads, out, grid, &mut [] as &mut [u8], 0, |tile, _| {
-            if inner == 1 {
-                isa.run(Rows { x, tile });
-            } else {
-                isa.run(Across { x: &x[tile.group * size * inner..][..size * inner], inner, tile });
-            }
-        })
+        compute(Isa::best(), &plan(step)?, read(step, data.operands, 0)?, write(step, data.results)?, threads)
     }
+}
+
+fn compute(isa: Isa, plan: &Plan, x: &[f32], out: &mut [f32], threads: &dyn Threads) -> Result<(), Code> {
+    let &Plan { outer, size, inner } = plan;
+    let grid = if inner == 1 {
+        let tile_rows = (4096 / size.max(1)).max(1);
+        Grid { groups: 1, rows: outer, cols: size, tile_rows, tile_cols: size }
+    } else {
+        Grid { groups: outer, rows: size, cols: inner, tile_rows: size, tile_cols: COLUMNS }
+    };
+    share(threads, out, grid, &mut [] as &mut [u8], 0, |tile, _| {
+        if inner == 1 {
+            isa.run(Rows { x, tile });
+        } else {
+            isa.run(Across { x: &x[tile.group * size * inner..][..size * inner], inner, tile });
+        }
+    })
 }
 
 #[inline(always)]
@@ -146,6 +147,27 @@ impl Body for Across<'_> {
         let sums = sums.map(|sum| sum as f32);
         for row in 0..self.tile.rows {
             self.tile.row_mut(row).iter_mut().zip(&sums).for_each(|(out, sum)| *out /= sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use m4c_runtime::executor::SingleThread;
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let x: Vec<f32> = (0..6000).map(|i| (i * 7919 % 1009) as f32 / 50.0).collect();
+        for inner in [1, 3, 100] {
+            let plan = Plan { outer: 2, size: 3000 / inner, inner };
+            let results = Isa::all().into_iter().map(|isa| {
+                let mut out = vec![f32::NAN; x.len()];
+                compute(isa, &plan, &x, &mut out, &SingleThread).unwrap();
+                out
+            });
+            let results: Vec<_> = results.collect();
+            assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
         }
     }
 }

@@ -129,10 +129,10 @@ where
     F: Fn(usize, &mut [T]) + Sync,
 {
     let len = out.len();
-    // Small enough to balance the threads, large enough to be worth a job, and whole cache lines.
+    // Enough stretches to balance the threads, each worth a job, and whole cache lines unless elements are dear.
     let least = (16384 / cost.max(1)).max(1);
-    let tile_cols = len.div_ceil(4 * threads.count().max(1)).max(least).div_ceil(64).saturating_mul(64);
-    let tile_cols = if least < 64 { len.div_ceil(4 * threads.count().max(1)).max(least) } else { tile_cols };
+    let even = len.div_ceil(threads.count().saturating_mul(4).max(1));
+    let tile_cols = if least < 64 { even.max(least) } else { even.max(least).next_multiple_of(64) };
     let grid = Grid { groups: 1, rows: 1, cols: len, tile_rows: 1, tile_cols };
     share(threads, out, grid, &mut [] as &mut [u8], 0, |mut tile, _| body(tile.col, tile.row_mut(0)))
 }

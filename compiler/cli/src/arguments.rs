@@ -1,0 +1,113 @@
+//! What can be typed: commands and global options.
+
+use crate::command;
+use crate::console::MessageFormat;
+use clap::{Parser, Subcommand};
+
+/// Compile ONNX models ahead of time for devices
+///
+/// m4c turns ONNX models into one artifact that a small runtime loads on a device. Sizes may stay symbolic, weights are
+/// packed ahead of time, and what the device cannot do is said when compiling, not when running.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "m4c", version, propagate_version = true, arg_required_else_help = true, after_long_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// How errors, warnings and notes are printed to the standard error
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Global options")]
+    pub(crate) message_format: MessageFormat,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+    m4c compile model.onnx -o model.m4fw
+    m4c run model.m4fw --inputs in.npz --compare expected.npz
+    m4c inspect model.m4fw
+
+Exit codes:
+    0    fine
+    1    the model, the artifact or a comparison fails
+    2    wrong usage
+    101  a bug of m4c; please report it";
+
+/// The commands in the order of the help.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    Compile(command::compile::Compile),
+    Run(command::run::Run),
+    Inspect(command::inspect::Inspect),
+    Verify(command::verify::Verify),
+    Ops(command::ops::Ops),
+    Phases(command::phases::Phases),
+    Explain(command::explain::Explain),
+    Completions(command::completions::Completions),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_and_every_option_a_help() {
+        let mut command = Arguments::command();
+        command.build();
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let name = sub.get_name();
+            let examples = sub.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.starts_with("Examples:\n"), "{name}");
+            assert!(examples.contains(&format!("m4c {name}")), "{name}");
+            for argument in sub.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!help.is_empty() && !help.ends_with('.'), "{name} {}: `{help}`", argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn examples_can_be_typed() {
+        let mut command = Arguments::command();
+        command.build();
+        let subs = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+        let texts = subs.filter_map(|sub| Some(sub.get_after_long_help()?.to_string()));
+        let all: Vec<String> = texts.chain([EXAMPLES.to_owned()]).collect();
+        let typed = all.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| line.starts_with("m4c "));
+        for line in typed {
+            let words = line.split_whitespace().take_while(|word| ![">", "|"].contains(word));
+            if let Err(error) = Arguments::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    fn refused(line: &str) -> clap::error::ErrorKind {
+        match Arguments::try_parse_from(line.split_whitespace()) {
+            Ok(_) => panic!("{line} is accepted"),
+            Err(error) => error.kind(),
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        use clap::error::ErrorKind::*;
+        assert_eq!(refused("m4c"), DisplayHelpOnMissingArgumentOrSubcommand);
+        assert_eq!(refused("m4c link"), InvalidSubcommand);
+        assert_eq!(refused("m4c compile a.onnx"), MissingRequiredArgument);
+        assert_eq!(refused("m4c compile a.onnx -o b --target tpu"), InvalidValue);
+        assert_eq!(refused("m4c compile a.onnx -o b --stop-after plan"), InvalidValue);
+        assert_eq!(refused("m4c compile a.onnx --stop-after lower --emit onnx"), MissingRequiredArgument);
+        assert_eq!(refused("m4c compile a.onnx -o b --dump-dir d"), MissingRequiredArgument);
+        assert_eq!(refused("m4c run a.m4fw --size n=1"), MissingRequiredArgument);
+        assert_eq!(refused("m4c run a.m4fw --threads 0"), ValueValidation);
+        assert_eq!(refused("m4c run a.m4fw --bound n"), ValueValidation);
+        assert_eq!(refused("m4c run a.m4fw --input x"), ValueValidation);
+        assert_eq!(refused("m4c explain M4C9999"), ValueValidation);
+        assert_eq!(refused("m4c completions dos"), InvalidValue);
+    }
+}

@@ -1,0 +1,65 @@
+//! Pages of docs/reference that are made from what the program knows.
+
+use crate::arguments::Arguments;
+use clap::CommandFactory;
+use m4c_compiler::diagnostic::reference_page;
+use m4c_compiler::phase::PHASES;
+use m4c_ops::{page, table};
+use std::fmt::Write as _;
+
+/// The widest line of a help text.
+const WIDTH: usize = 100;
+
+/// A page below docs/reference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// Path below docs/reference.
+    pub path: String,
+    /// Markdown.
+    pub text: String,
+}
+
+/// All pages.
+pub fn pages() -> Vec<Page> {
+    let page = |path: &str, text: String| Page { path: path.into(), text };
+    let mut pages = vec![
+        page("cli.md", reference()),
+        page("diagnostics.md", reference_page()),
+        page("phases.md", phases()),
+        page("ops/README.md", page::index()),
+    ];
+    pages.extend(table::all().map(|op| page(&format!("ops/{}.md", op.name), page::page(op))));
+    pages
+}
+
+/// The long help of m4c and all of its commands.
+pub fn reference() -> String {
+    let mut out = String::from("# Command line\n\nMade from the definitions that the program reads.\n");
+    let mut command = Arguments::command().term_width(WIDTH).bin_name("m4c");
+    command.build();
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    section(&mut out, "m4c", &mut command);
+    for name in names.iter().filter(|name| *name != "help") {
+        if let Some(sub) = command.find_subcommand(name) {
+            section(&mut out, &format!("m4c {name}"), &mut sub.clone().term_width(WIDTH));
+        }
+    }
+    out
+}
+
+fn section(out: &mut String, title: &str, command: &mut clap::Command) {
+    let help = command.render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    let _ = write!(out, "\n## {title}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
+}
+
+fn phases() -> String {
+    let mut out = String::from(
+        "# Phases\n\nMade from the table of phases. A compilation runs them in this order.\n\n\
+         | phase | what it does | leaves |\n|---|---|---|\n",
+    );
+    for entry in PHASES {
+        let _ = writeln!(out, "| `{}` | {} | {} |", entry.name, entry.summary, entry.leaves);
+    }
+    out
+}

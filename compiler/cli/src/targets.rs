@@ -1,0 +1,50 @@
+//! All targets: the only place that names them.
+
+use m4c_runtime::Executor;
+use m4c_target::Target;
+
+/// A target that models can be compiled for, and what runs the result on this machine.
+pub(crate) struct TargetEntry {
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) target: &'static dyn Target,
+    pub(crate) executor: &'static dyn Executor,
+}
+
+/// All targets, the default first.
+pub(crate) static TARGETS: &[TargetEntry] = &[TargetEntry {
+    name: "cpu",
+    summary: "x86-64 and aarch64 processors; one artifact serves all of them",
+    target: &m4c_target_cpu::CPU,
+    executor: &m4c_exec_cpu::CPU,
+}];
+
+/// The executors of all targets.
+pub(crate) fn executors() -> Vec<&'static dyn Executor> {
+    TARGETS.iter().map(|entry| entry.executor).collect()
+}
+
+/// Reads the name of a target, and lists them in the help.
+#[derive(Clone, Copy)]
+pub(crate) struct TargetParser;
+
+impl clap::builder::TypedValueParser for TargetParser {
+    type Value = &'static TargetEntry;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let names = clap::builder::PossibleValuesParser::new(TARGETS.iter().map(|entry| entry.name));
+        let name = names.parse_ref(command, argument, value)?;
+        let found = TARGETS.iter().find(|entry| entry.name == name);
+        found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidValue))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
+        let values = TARGETS.iter().map(|entry| clap::builder::PossibleValue::new(entry.name).help(entry.summary));
+        Some(Box::new(values))
+    }
+}

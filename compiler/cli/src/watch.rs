@@ -1,0 +1,104 @@
+//! What the user sees of a compilation while it runs: progress, dumps.
+
+use crate::console::Console;
+use crate::phase;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use m4c_compiler::compile::Observer;
+use m4c_compiler::diagnostic::{Diagnostic, Diagnostics};
+use m4c_compiler::file;
+use m4c_compiler::phase::Phase;
+use m4c_ir::Graph;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Shows progress on a terminal and writes dumps.
+pub(crate) struct Watch<'a> {
+    console: Console,
+    bar: ProgressBar,
+    dumps: &'a [Phase],
+    folder: Option<&'a Path>,
+    /// Time of each phase of each program, for reports of compilations that stop early.
+    pub(crate) timings: Vec<(String, Phase, Duration)>,
+    failed: Diagnostics,
+}
+
+impl<'a> Watch<'a> {
+    /// Dumps go to `folder`, without one to the standard output.
+    pub(crate) fn new(console: Console, dumps: &'a [Phase], folder: Option<&'a Path>) -> Watch<'a> {
+        // This target draws on terminals only.
+        let bar = ProgressBar::with_draw_target(Some(phase::count()), ProgressDrawTarget::stderr());
+        bar.set_style(style("{spinner} {msg}"));
+        Watch { console, bar, dumps, folder, timings: Vec::new(), failed: Diagnostics::new() }
+    }
+
+    /// Clears the progress bar.
+    ///
+    /// # Errors
+    /// Why a dump could not be written.
+    pub(crate) fn finish(self) -> Result<Vec<(String, Phase, Duration)>, Diagnostics> {
+        self.bar.finish_and_clear();
+        self.failed.finish(self.timings).map(|(timings, _)| timings)
+    }
+
+    fn dump(&self, program: &str, phase: Phase, graph: &Graph) -> Result<(), Diagnostic> {
+        match self.folder {
+            Some(folder) => file::write(dump_path(folder, program, phase), graph.to_string().as_bytes()),
+            None => self.bar.suspend(|| self.console.print(&graph.to_string())),
+        }
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn begin(&mut self, program: &str, phase: Phase) {
+        self.bar.set_message(format!("{program}: {phase}"));
+        self.bar.tick();
+    }
+
+    fn end(&mut self, program: &str, phase: Phase, graph: &Graph, elapsed: Duration) {
+        self.timings.push((program.to_owned(), phase, elapsed));
+        if self.dumps.contains(&phase) {
+            let written = self.dump(program, phase, graph);
+            self.failed.take(written);
+        }
+    }
+
+    fn written(&mut self, done: u64, total: u64) {
+        if self.bar.length() != Some(total) {
+            self.bar.set_length(total);
+            self.bar.set_style(style("{spinner} {msg} [{wide_bar}] {bytes} of {total_bytes}, {eta} left"));
+        }
+        self.bar.set_position(done);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are constants, and a test reads them.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Names of programs may hold anything; a file name may not.
+fn dump_path(folder: &Path, program: &str, phase: Phase) -> PathBuf {
+    let safe: String = program
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' })
+        .collect();
+    folder.join(format!("{safe}.{phase}.m4c"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_read() {
+        for template in ["{spinner} {msg}", "{spinner} {msg} [{wide_bar}] {bytes} of {total_bytes}, {eta} left"] {
+            assert!(ProgressStyle::with_template(template).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_dump_stays_in_its_folder() {
+        let path = dump_path(Path::new("out"), "../a/b", Phase::Lower);
+        assert_eq!(path, Path::new("out/___a_b.lower.m4c"));
+    }
+}
