@@ -11,6 +11,7 @@ pub mod fact;
 pub mod numerics;
 pub mod onnx;
 pub mod op;
+pub mod page;
 pub mod primitive;
 pub mod signature;
 pub mod structural;

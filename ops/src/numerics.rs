@@ -56,7 +56,11 @@ impl Difference {
     /// Compares elementwise; lengths must be equal, else every element counts as mismatched.
     pub fn between(result: &[f64], reference: &[f64]) -> Difference {
         if result.len() != reference.len() {
-            return Difference { relative: f64::INFINITY, absolute: f64::INFINITY, mismatched: result.len().max(reference.len()) };
+            return Difference {
+                relative: f64::INFINITY,
+                absolute: f64::INFINITY,
+                mismatched: result.len().max(reference.len()),
+            };
         }
         let (mut absolute, mut largest, mut mismatched) = (0f64, 0f64, 0);
         for (&y, &r) in result.iter().zip(reference) {

@@ -187,12 +187,7 @@ impl OnnxNode {
         }
     }
 
-    fn attr<T>(
-        &self,
-        name: &str,
-        wrong: &str,
-        get: impl Fn(&OnnxAttr) -> Option<T>,
-    ) -> Result<Option<T>, ImportError> {
+    fn attr<T>(&self, name: &str, wrong: &str, get: impl Fn(&OnnxAttr) -> Option<T>) -> Result<Option<T>, ImportError> {
         let found = || ImportError::Attribute { name: name.into(), found: wrong.into() };
         self.attrs.get(name).map(|attr| get(attr).ok_or_else(found)).transpose()
     }

@@ -87,9 +87,9 @@ pub fn reduction_axes(
 pub fn normalized_axes(b: &dyn Build, x: Value, axes: &[i64], op: &'static Op) -> Result<Vec<i64>, ImportError> {
     let fact = b.fact(x);
     let axis = |axis: &i64| {
-        fact.axis(*axis).map(|axis| axis as i64).ok_or_else(|| {
-            ImportError::from(op.refuse("axes-in-range", format!("axis {axis} of {fact}")))
-        })
+        fact.axis(*axis)
+            .map(|axis| axis as i64)
+            .ok_or_else(|| ImportError::from(op.refuse("axes-in-range", format!("axis {axis} of {fact}"))))
     };
     let mut axes = axes.iter().map(axis).collect::<Result<Vec<_>, _>>()?;
     axes.sort_unstable();

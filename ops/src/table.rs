@@ -1,10 +1,10 @@
 //! The operator table, and what follows from it for every operator alike.
 
 use crate::attr::{Attr, Attrs};
+use crate::dim::Dim;
 use crate::dim::Symbols;
 use crate::dtype::DType;
 use crate::fact::Fact;
-use crate::dim::Dim;
 use crate::onnx::OnnxImport;
 use crate::op::{Op, Sample};
 use crate::tensor::Tensor;

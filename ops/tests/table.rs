@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 #[test]
 fn every_room_is_in_the_table_and_named_like_its_file() {
-    for (folder, all) in [("primitive", primitive::ALL), ("composite", composite::ALL), ("structural", structural::ALL)] {
+    for (folder, all) in [("primitive", primitive::ALL), ("composite", composite::ALL), ("structural", structural::ALL)]
+    {
         let path = format!("{}/src/{folder}", env!("CARGO_MANIFEST_DIR"));
         let files: BTreeSet<String> = std::fs::read_dir(&path)
             .unwrap()

@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// A wrong `--program`: the remedy of this code names that option.
-const PROGRAM_UNKNOWN: Code = codes::RUN_INPUT_UNKNOWN;
+pub(crate) const PROGRAM_UNKNOWN: Code = codes::RUN_INPUT_UNKNOWN;
 /// Inputs that fit, but hold what the program cannot work with.
-const RUN_FAILED: Code = codes::RUN_INPUT_SHAPE;
+pub(crate) const RUN_FAILED: Code = codes::RUN_INPUT_SHAPE;
 
 /// Maps an artifact file.
 pub(crate) fn map(path: &Path) -> Result<MappedFile, Diagnostic> {

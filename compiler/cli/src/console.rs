@@ -42,13 +42,7 @@ impl Console {
 
     /// Writes a value as indented JSON.
     pub(crate) fn print_json(self, value: &impl serde::Serialize) -> Result<(), Diagnostic> {
-        let text = serde_json::to_string_pretty(value).map_err(|error| {
-            Diagnostic::bug(
-                codes::INTERNAL,
-                format!("a report cannot be written as JSON: {error}"),
-            )
-        })?;
-        self.print(&(text + "\n"))
+        self.print(&to_json(value)?)
     }
 
     /// Writes diagnostics. A failure to do so has nowhere to be reported.
@@ -69,6 +63,15 @@ impl Console {
             let _ = anstream::stderr().write_all(text.as_bytes());
         }
     }
+}
+
+/// A value as indented JSON.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Diagnostic> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        let message = format!("a report cannot be written as JSON: {error}");
+        Diagnostic::bug(codes::INTERNAL, message)
+    })?;
+    Ok(text + "\n")
 }
 
 /// The text form with the leading words in color; the stream removes colors where they do not belong.

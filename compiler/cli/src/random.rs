@@ -50,7 +50,7 @@ impl Random {
 
     /// A whole number from 0 to `below` - 1.
     fn below(&mut self, below: u32) -> i64 {
-        i64::from(self.bits()) * i64::from(below) >> 32
+        (i64::from(self.bits()) * i64::from(below)) >> 32
     }
 
     /// An array: normal numbers for floating-point types, whole numbers below a limit for the others.

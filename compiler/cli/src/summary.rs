@@ -39,7 +39,7 @@ impl Summary {
 pub(crate) fn number(value: Option<f64>) -> String {
     match value {
         None => "-".into(),
-        Some(value) if value == 0.0 => "0".into(),
+        Some(0.0) => "0".into(),
         Some(value) if (1e-4..1e7).contains(&value.abs()) => {
             let digits = (6 - value.abs().log10().floor() as i32).max(0) as usize;
             let text = format!("{value:.digits$}");

@@ -1,21 +1,40 @@
 //! All targets: the only place that names them.
 
+use m4c_compiler::diagnostic::{Diagnostic, codes};
 use m4c_runtime::Executor;
-use m4c_target::Target;
+use m4c_target::{ProfileError, Target};
 
 /// A target that models can be compiled for, and what runs the result on this machine.
 pub(crate) struct TargetEntry {
     pub(crate) name: &'static str,
-    pub(crate) summary: &'static str,
-    pub(crate) target: &'static dyn Target,
-    pub(crate) executor: &'static dyn Executor,
+    summary: &'static str,
+    /// Reads the tables of the target, which are part of this program.
+    load: fn() -> Result<Box<dyn Target>, ProfileError>,
+    executor: &'static dyn Executor,
+}
+
+impl TargetEntry {
+    /// The target.
+    pub(crate) fn target(&self) -> Result<Box<dyn Target>, Diagnostic> {
+        (self.load)().map_err(|error| {
+            let message = format!("the tables of target `{}` are wrong: {error}", self.name);
+            Diagnostic::bug(codes::INTERNAL, message)
+        })
+    }
+}
+
+/// For arguments, which are printed by name.
+impl std::fmt::Debug for TargetEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TargetEntry").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// All targets, the default first.
 pub(crate) static TARGETS: &[TargetEntry] = &[TargetEntry {
     name: "cpu",
     summary: "x86-64 and aarch64 processors; one artifact serves all of them",
-    target: &m4c_target_cpu::CPU,
+    load: || Ok(Box::new(m4c_target_cpu::CpuTarget::new()?)),
     executor: &m4c_exec_cpu::CPU,
 }];
 
@@ -46,5 +65,18 @@ impl clap::builder::TypedValueParser for TargetParser {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
         let values = TARGETS.iter().map(|entry| clap::builder::PossibleValue::new(entry.name).help(entry.summary));
         Some(Box::new(values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_and_executors_have_the_same_names() {
+        for entry in TARGETS {
+            assert!(entry.target().is_ok(), "{}", entry.name);
+            assert_eq!(entry.executor.name(), entry.name);
+        }
     }
 }

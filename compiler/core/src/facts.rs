@@ -151,17 +151,22 @@ fn rebuild(
     diagnostics: &mut Diagnostics,
 ) -> Graph {
     let mut builder = GraphBuilder::new(empty);
-    for guard in &graph.guards {
+    for original in &graph.guards {
         let guard = Guard {
-            kind: guard.kind,
-            left: guard.left.substitute(replace),
-            right: guard.right.substitute(replace),
+            kind: original.kind,
+            left: original.left.substitute(replace),
+            right: original.right.substitute(replace),
         };
         if guard.known() == Some(false) {
-            let message = format!("the model relies on {guard}, which never holds for the given dimensions");
-            diagnostics.push(Diagnostic::error(codes::GUARD_IMPOSSIBLE, message));
+            let message = format!("the model relies on {original}, which the given dimensions break");
+            diagnostics.push(
+                Diagnostic::error(codes::GUARD_IMPOSSIBLE, message).help("give other dimensions, or none, to keep them open"),
+            );
         }
         builder.assume(guard);
+    }
+    if diagnostics.has_errors() {
+        return builder.finish();
     }
     let mut values: BTreeMap<ValueId, Value> = BTreeMap::new();
     let mut shared: BTreeMap<String, Value> = BTreeMap::new();

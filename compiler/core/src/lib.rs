@@ -8,3 +8,7 @@ pub mod onnx;
 pub mod onnx_out;
 pub mod phase;
 pub mod project;
+pub mod compile;
+pub mod lower;
+pub mod plan;
+pub mod emit;

@@ -74,7 +74,9 @@ pub fn bind(graph: &Graph, shapes: &[Vec<usize>]) -> Result<Binding, BindError> 
         if fact.rank() != shape.len() {
             return Err(BindError::Rank { input: name.into(), expected: fact.rank(), found: shape.len() });
         }
-        open.extend(fact.shape.iter().zip(shape).enumerate().map(|(axis, (dim, &s))| (name.into(), axis, dim.clone(), s)));
+        open.extend(
+            fact.shape.iter().zip(shape).enumerate().map(|(axis, (dim, &s))| (name.into(), axis, dim.clone(), s)),
+        );
     }
     // Each round solves what has one unknown left, so the order of the inputs does not matter.
     loop {

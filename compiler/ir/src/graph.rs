@@ -266,8 +266,11 @@ impl Graph {
         }
         for value in self.order() {
             if needed.contains(&value) && !new.contains_key(&value) {
-                let operands: Vec<Option<ValueId>> =
-                    self.operands(value).into_iter().map(|operand| operand.and_then(|v| new.get(&v).copied())).collect();
+                let operands: Vec<Option<ValueId>> = self
+                    .operands(value)
+                    .into_iter()
+                    .map(|operand| operand.and_then(|v| new.get(&v).copied()))
+                    .collect();
                 new.insert(value, result.copy_node(self, value, &operands));
             }
         }

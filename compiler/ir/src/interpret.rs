@@ -90,9 +90,7 @@ pub fn interpret_values(
         let operands = graph.operands(value);
         let tensor = match &graph.node(value).kind {
             NodeKind::Input(_) => given[&value].clone(),
-            NodeKind::Constant(constant) => {
-                constant.load(graph.fact(value)).ok_or(InterpretError::Constant(value))?
-            }
+            NodeKind::Constant(constant) => constant.load(graph.fact(value)).ok_or(InterpretError::Constant(value))?,
             NodeKind::Apply { op, attrs } => {
                 let failed = |error: String| InterpretError::Node { value, error: format!("`{}`: {error}", op.name) };
                 let attrs = attrs.bind(&binding).ok_or_else(|| failed("a size is not bound".into()))?;

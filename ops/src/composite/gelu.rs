@@ -34,8 +34,7 @@ pub static OP: Op = Op {
 fn decompose(b: &mut dyn Build, operands: &[Option<Value>], _: &Attrs) -> Result<Value, Violation> {
     let [Some(x)] = operands[..] else { return Err(OP.refuse("arity", "one operand")) };
     let dtype = b.fact(x).dtype;
-    let (root, one, half) =
-        (b.scalar(dtype, std::f64::consts::SQRT_2), b.scalar(dtype, 1.0), b.scalar(dtype, 0.5));
+    let (root, one, half) = (b.scalar(dtype, std::f64::consts::SQRT_2), b.scalar(dtype, 1.0), b.scalar(dtype, 0.5));
     let scaled = b.plain(&div::OP, &[x, root])?;
     let error = b.plain(&erf::OP, &[scaled])?;
     let gate = b.plain(&add::OP, &[error, one])?;

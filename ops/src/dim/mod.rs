@@ -75,7 +75,8 @@ impl Symbols {
     /// Lets simplification use that a symbol lies in a range.
     pub fn limit(&self, name: &str, low: i64, high: Option<i64>) {
         let Some(name) = self.get(name).as_symbol() else { return };
-        for bound in [Some(format!("{name}>={low}")), high.map(|high| format!("{name}<={high}"))].into_iter().flatten() {
+        for bound in [Some(format!("{name}>={low}")), high.map(|high| format!("{name}<={high}"))].into_iter().flatten()
+        {
             // Fails only on names that the assertion grammar cannot read, and then proves less, never more.
             let _ = self.0.add_assertion(bound);
         }
@@ -88,8 +89,7 @@ impl Symbols {
 }
 
 fn legal_name(name: &str) -> String {
-    let mut legal: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+    let mut legal: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
     if !legal.starts_with(|c: char| c.is_ascii_alphabetic()) {
         legal.insert(0, 's');
     }
@@ -172,8 +172,12 @@ impl Dim {
             DimView::Add(terms) => terms.iter().fold(Dim::from(0), |sum, term| sum + term.substitute(replace)),
             DimView::Mul(factors) => factors.iter().fold(Dim::from(1), |p, factor| p * factor.substitute(replace)),
             DimView::Div(dividend, divisor) => dividend.substitute(replace).floor_div(divisor),
-            DimView::Min(of) => of.iter().map(|d| d.substitute(replace)).reduce(|a, b| a.min(&b)).unwrap_or(self.clone()),
-            DimView::Max(of) => of.iter().map(|d| d.substitute(replace)).reduce(|a, b| a.max(&b)).unwrap_or(self.clone()),
+            DimView::Min(of) => {
+                of.iter().map(|d| d.substitute(replace)).reduce(|a, b| a.min(&b)).unwrap_or(self.clone())
+            }
+            DimView::Max(of) => {
+                of.iter().map(|d| d.substitute(replace)).reduce(|a, b| a.max(&b)).unwrap_or(self.clone())
+            }
         }
     }
 

@@ -7,7 +7,9 @@ use crate::dtype::ALL;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
+};
 use crate::table::no_flops;
 use crate::tensor::{Tensor, broadcast_positions};
 
@@ -18,7 +20,10 @@ pub static OP: Op = Op {
     operands: &[operand("x", "T")],
     attrs: &[attr("sizes", AttrKind::Dims, "sizes of the result")],
     types: &[types("T", ALL)],
-    constraints: &[constraint("repeats", "aligned at the last axis, each size of the operand is 1 or that of the result")],
+    constraints: &[constraint(
+        "repeats",
+        "aligned at the last axis, each size of the operand is 1 or that of the result",
+    )],
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Exact,
     flops: no_flops,
@@ -87,8 +92,8 @@ fn constant_of_shape(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, I
         None => Some(Tensor::scalar_f32(0.0)),
         _ => None,
     };
-    let value = value
-        .ok_or_else(|| ImportError::Attribute { name: "value".into(), found: "is not one element".into() })?;
+    let value =
+        value.ok_or_else(|| ImportError::Attribute { name: "value".into(), found: "is not one element".into() })?;
     let value = b.constant(value);
     repeat(b, value, sizes)
 }

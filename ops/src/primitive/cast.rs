@@ -30,8 +30,18 @@ pub static OP: Op = Op {
     }),
     samples: &[
         Sample { name: "truncates", operands: &["f32[3] 1.7 -1.7 0.2"], attrs: &["to = i64"], result: "i64[3] 1 -1 0" },
-        Sample { name: "to bool", operands: &["i64[3] 0 1 -5"], attrs: &["to = bool"], result: "bool[3] false true true" },
-        Sample { name: "rounds to f16", operands: &["f32[2] 0.1 100000"], attrs: &["to = f16"], result: "f16[2] 0.099975586 inf" },
+        Sample {
+            name: "to bool",
+            operands: &["i64[3] 0 1 -5"],
+            attrs: &["to = bool"],
+            result: "bool[3] false true true",
+        },
+        Sample {
+            name: "rounds to f16",
+            operands: &["f32[2] 0.1 100000"],
+            attrs: &["to = f16"],
+            result: "f16[2] 0.099975586 inf",
+        },
     ],
     refusals: &[],
 };

@@ -90,7 +90,9 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let parts = (0..node.operands.len()).map(|i| node.operand(i)).collect::<Result<Vec<_>, _>>()?;
     let fact = b.fact(node.operand(0)?);
     let given = node.int("axis")?.unwrap_or(0);
-    let axis = fact.axis(given).ok_or_else(|| ImportError::from(OP.refuse("axis-in-range", format!("axis {given} of {fact}"))))?;
+    let axis = fact
+        .axis(given)
+        .ok_or_else(|| ImportError::from(OP.refuse("axis-in-range", format!("axis {given} of {fact}"))))?;
     if parts.len() == 1 {
         return Ok(parts);
     }

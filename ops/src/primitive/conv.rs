@@ -7,7 +7,9 @@ use crate::dtype::FLOAT;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
+};
 use crate::primitive::add;
 use crate::tensor::{Data, Tensor, indices, strides};
 
@@ -24,7 +26,10 @@ pub static OP: Op = Op {
     ],
     types: &[types("T", FLOAT)],
     constraints: &[
-        constraint("spatial", "x and w have one rank of at least 3, and the attributes one entry for each spatial axis"),
+        constraint(
+            "spatial",
+            "x and w have one rank of at least 3, and the attributes one entry for each spatial axis",
+        ),
         constraint("positive", "strides, dilations and groups are at least 1, pads at least 0"),
         constraint("channels", "w has channels / groups channels, and groups divides its filters"),
         constraint("window-fits", "the dilated window is not longer than the padded operand"),
@@ -86,7 +91,10 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
     let (strides, dilations, pads) = (attrs.get_ints("strides"), attrs.get_ints("dilations"), attrs.get_ints("pads"));
     let groups = attrs.get_int("groups");
     let spatial = x.rank().saturating_sub(2);
-    if spatial == 0 || w.rank() != x.rank() || [strides.len(), dilations.len(), pads.len()] != [spatial, spatial, 2 * spatial] {
+    if spatial == 0
+        || w.rank() != x.rank()
+        || [strides.len(), dilations.len(), pads.len()] != [spatial, spatial, 2 * spatial]
+    {
         return Err(OP.refuse("spatial", format!("{x}, {w} and {attrs}")));
     }
     if groups < 1 || strides.iter().chain(dilations).any(|&n| n < 1) || pads.iter().any(|&n| n < 0) {
@@ -157,7 +165,9 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let pads = match node.text("auto_pad")?.unwrap_or("NOTSET") {
         "NOTSET" => node.ints("pads")?.unwrap_or_else(|| vec![0; 2 * spatial]),
         "VALID" => vec![0; 2 * spatial],
-        mode @ ("SAME_UPPER" | "SAME_LOWER") => same_pads(&x_fact, &w_fact, &strides, &dilations, mode == "SAME_LOWER")?,
+        mode @ ("SAME_UPPER" | "SAME_LOWER") => {
+            same_pads(&x_fact, &w_fact, &strides, &dilations, mode == "SAME_LOWER")?
+        }
         mode => return Err(ImportError::Attribute { name: "auto_pad".into(), found: format!("is `{mode}`") }),
     };
     let attrs = Attrs::none()

@@ -1,11 +1,11 @@
 //! Quotient, elementwise; integers truncate toward zero, and division by zero gives zero.
 
+use crate::build::{Build, Value};
 use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
-use crate::build::{Build, Value};
 use crate::onnx::{ImportError, OnnxNode, from};
+use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
 use crate::primitive::{add, mul, sub};
-use crate::op::{Evaluate, EvalError, Meaning, Op, Refusal, Sample, operand, types};
 use crate::signature::{BROADCASTABLE, import_plain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -24,17 +24,33 @@ pub static OP: Op = Op {
     import: &[from("Div", 7, |b, node| import_plain(b, node, &OP)), from("Mod", 10, remainder)],
     export: crate::export_as!("Div"),
     samples: &[
-        Sample { name: "real numbers", operands: &["f32[3] 1 -1 0", "f32[3] 2 0 0"], attrs: &[], result: "f32[3] 0.5 -inf NaN" },
-        Sample { name: "integers truncate", operands: &["i64[3] 7 -7 7", "i64[3] 2 2 0"], attrs: &[], result: "i64[3] 3 -3 0" },
+        Sample {
+            name: "real numbers",
+            operands: &["f32[3] 1 -1 0", "f32[3] 2 0 0"],
+            attrs: &[],
+            result: "f32[3] 0.5 -inf NaN",
+        },
+        Sample {
+            name: "integers truncate",
+            operands: &["i64[3] 7 -7 7", "i64[3] 2 2 0"],
+            attrs: &[],
+            result: "i64[3] 3 -3 0",
+        },
     ],
     refusals: &[Refusal { constraint: "broadcastable", operands: &["f32[2]", "f32[3]"], attrs: &[] }],
 };
 
 fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
-    let meaning = BinaryMeaning { float: |a, b| a / b, int: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) }, dim: |a, b| Some(match b.as_i64() {
-            Some(divisor) if divisor > 0 && a.is_not_negative() => a.floor_div(divisor),
-            _ => return a.div_exact(b),
-        }) };
+    let meaning = BinaryMeaning {
+        float: |a, b| a / b,
+        int: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) },
+        dim: |a, b| {
+            Some(match b.as_i64() {
+                Some(divisor) if divisor > 0 && a.is_not_negative() => a.floor_div(divisor),
+                _ => return a.div_exact(b),
+            })
+        },
+    };
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
 }
 

@@ -33,8 +33,18 @@ pub static OP: Op = Op {
     ],
     export: crate::export_as!("Equal"),
     samples: &[
-        Sample { name: "NaN", operands: &["f32[3] 1 NaN 0", "f32[3] 1 NaN -0.0"], attrs: &[], result: "bool[3] true false true" },
-        Sample { name: "bool", operands: &["bool[2] true false", "bool[] false"], attrs: &[], result: "bool[2] false true" },
+        Sample {
+            name: "NaN",
+            operands: &["f32[3] 1 NaN 0", "f32[3] 1 NaN -0.0"],
+            attrs: &[],
+            result: "bool[3] true false true",
+        },
+        Sample {
+            name: "bool",
+            operands: &["bool[2] true false", "bool[] false"],
+            attrs: &[],
+            result: "bool[2] false true",
+        },
     ],
     refusals: &[Refusal { constraint: "broadcastable", operands: &["f32[2]", "f32[3]"], attrs: &[] }],
 };

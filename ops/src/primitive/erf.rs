@@ -24,8 +24,11 @@ pub static OP: Op = Op {
     flops: one_flop_an_element,
     import: &[from("Erf", 9, |b, node| import_plain(b, node, &OP))],
     export: crate::export_as!("Erf"),
-    samples: &[
-        Sample { name: "special values", operands: &["f32[4] 0 inf -inf NaN"], attrs: &[], result: "f32[4] 0 1 -1 NaN" },
-    ],
+    samples: &[Sample {
+        name: "special values",
+        operands: &["f32[4] 0 inf -inf NaN"],
+        attrs: &[],
+        result: "f32[4] 0 1 -1 NaN",
+    }],
     refusals: &[],
 };

@@ -24,8 +24,11 @@ pub static OP: Op = Op {
     flops: one_flop_an_element,
     import: &[from("Exp", 6, |b, node| import_plain(b, node, &OP))],
     export: crate::export_as!("Exp"),
-    samples: &[
-        Sample { name: "special values", operands: &["f32[4] 0 -inf inf NaN"], attrs: &[], result: "f32[4] 1 0 inf NaN" },
-    ],
+    samples: &[Sample {
+        name: "special values",
+        operands: &["f32[4] 0 -inf inf NaN"],
+        attrs: &[],
+        result: "f32[4] 1 0 inf NaN",
+    }],
     refusals: &[],
 };

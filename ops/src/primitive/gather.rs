@@ -7,7 +7,9 @@ use crate::dtype::{ALL, INDEX};
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
+};
 use crate::primitive::slice;
 use crate::table::no_flops;
 use crate::tensor::{Tensor, indices, strides};
@@ -46,7 +48,11 @@ pub static OP: Op = Op {
         },
     ],
     refusals: &[
-        Refusal { constraint: "axis-in-range", operands: &["f32[2]", "i64[1]"], attrs: &["axis = 1", "batch_dims = 0"] },
+        Refusal {
+            constraint: "axis-in-range",
+            operands: &["f32[2]", "i64[1]"],
+            attrs: &["axis = 1", "batch_dims = 0"],
+        },
         Refusal {
             constraint: "same-batch",
             operands: &["f32[2, 3]", "i64[3, 1]"],
@@ -63,9 +69,9 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
     }
     let (axis, batch) = (axis as usize, batch as usize);
     let mut shape = x.shape[..axis].to_vec();
-    for i in 0..batch {
-        let same = infer.same(&x.shape[i], &at.shape[i]);
-        shape[i] = same.ok_or_else(|| OP.refuse("same-batch", format!("axis {i} of {x} and {at}")))?;
+    for (i, size) in shape.iter_mut().enumerate().take(batch) {
+        let same = infer.same(size, &at.shape[i]);
+        *size = same.ok_or_else(|| OP.refuse("same-batch", format!("axis {i} of {x} and {at}")))?;
     }
     shape.extend_from_slice(&at.shape[batch..]);
     shape.extend_from_slice(&x.shape[axis + 1..]);

@@ -17,10 +17,7 @@ pub static OP: Op = Op {
     name: "iota",
     summary: "The numbers 0, 1, 2 … along one axis.",
     operands: &[],
-    attrs: &[
-        attr("size", AttrKind::Dims, "how many"),
-        attr("dtype", AttrKind::DType, "type of the result"),
-    ],
+    attrs: &[attr("size", AttrKind::Dims, "how many"), attr("dtype", AttrKind::DType, "type of the result")],
     types: &[],
     constraints: &[
         constraint("one-size", "size is one number or symbol"),
@@ -40,12 +37,7 @@ pub static OP: Op = Op {
         let count = g.node("Range", &[Some(start), Some(limit), Some(step)], &[]);
         g.node("Cast", &[Some(count)], &[("to", crate::onnx::OnnxAttr::Int(to))])
     }),
-    samples: &[Sample {
-        name: "counts",
-        operands: &[],
-        attrs: &["size = [3]", "dtype = i64"],
-        result: "i64[3] 0 1 2",
-    }],
+    samples: &[Sample { name: "counts", operands: &[], attrs: &["size = [3]", "dtype = i64"], result: "i64[3] 0 1 2" }],
     refusals: &[
         Refusal { constraint: "one-size", operands: &[], attrs: &["size = [2, 3]", "dtype = i64"] },
         Refusal { constraint: "numeric", operands: &[], attrs: &["size = [2]", "dtype = bool"] },

@@ -33,7 +33,12 @@ pub static OP: Op = Op {
     ],
     export: crate::export_as!("Less"),
     samples: &[
-        Sample { name: "NaN", operands: &["f32[3] 1 NaN 0", "f32[3] 2 1 NaN"], attrs: &[], result: "bool[3] true false false" },
+        Sample {
+            name: "NaN",
+            operands: &["f32[3] 1 NaN 0", "f32[3] 2 1 NaN"],
+            attrs: &[],
+            result: "bool[3] true false false",
+        },
         Sample { name: "equal zeros", operands: &["f32[1] -0.0", "f32[1] 0.0"], attrs: &[], result: "bool[1] false" },
     ],
     refusals: &[Refusal { constraint: "broadcastable", operands: &["f32[2]", "f32[3]"], attrs: &[] }],

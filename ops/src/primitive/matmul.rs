@@ -7,7 +7,9 @@ use crate::dtype::NUMERIC;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, constraint, operand, types,
+};
 use crate::primitive::{add, mul};
 use crate::tensor::{Data, Tensor, broadcast_positions, broadcast_shape};
 

@@ -1,11 +1,11 @@
 //! The larger of the two, elementwise; NaN wins.
 
+use crate::build::{Build, Value};
 use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
-use crate::build::{Build, Value};
 use crate::onnx::{ImportError, between, from};
+use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
 use crate::primitive::min;
-use crate::op::{Evaluate, EvalError, Meaning, Op, Refusal, Sample, operand, types};
 use crate::signature::{BROADCASTABLE, import_chain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -39,14 +39,23 @@ pub static OP: Op = Op {
     ],
     export: crate::export_as!("Max"),
     samples: &[
-        Sample { name: "NaN wins", operands: &["f32[3] 1 NaN 2", "f32[3] 2 0 NaN"], attrs: &[], result: "f32[3] 2 NaN NaN" },
+        Sample {
+            name: "NaN wins",
+            operands: &["f32[3] 1 NaN 2", "f32[3] 2 0 NaN"],
+            attrs: &[],
+            result: "f32[3] 2 NaN NaN",
+        },
         Sample { name: "integers", operands: &["i32[2] 1 -1", "i32[1] 0"], attrs: &[], result: "i32[2] 1 0" },
     ],
     refusals: &[Refusal { constraint: "broadcastable", operands: &["f32[2]", "f32[3]"], attrs: &[] }],
 };
 
 fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
-    let meaning = BinaryMeaning { float: |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) }, int: i64::max, dim: |a, b| Some(a.max(b)) };
+    let meaning = BinaryMeaning {
+        float: |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) },
+        int: i64::max,
+        dim: |a, b| Some(a.max(b)),
+    };
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
 }
 

@@ -62,12 +62,19 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let integers = tensor.as_i64s();
     let largest = groups.iter().map(|group| {
         group.iter().copied().reduce(|best, i| match (&values, &integers) {
-            (_, Some(numbers)) => if numbers[i] > numbers[best] { i } else { best },
+            (_, Some(numbers)) => {
+                if numbers[i] > numbers[best] {
+                    i
+                } else {
+                    best
+                }
+            }
             (Some(numbers), None) if numbers[best].is_nan() => best,
             (Some(numbers), None) if numbers[i].is_nan() || numbers[i] > numbers[best] => i,
             _ => best,
         })
     });
-    let places = largest.collect::<Option<Vec<usize>>>().ok_or_else(|| EvalError::Domain("nothing to compare".into()))?;
+    let places =
+        largest.collect::<Option<Vec<usize>>>().ok_or_else(|| EvalError::Domain("nothing to compare".into()))?;
     tensor.take(shape, places.into_iter()).ok_or(EvalError::Symbolic)
 }

@@ -10,7 +10,9 @@ use crate::dtype::ALL;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, between, from};
-use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
+};
 use crate::signature::normalized_axes;
 use crate::table::no_flops;
 use crate::tensor::Tensor;
@@ -20,7 +22,11 @@ pub static OP: Op = Op {
     name: "reshape",
     summary: "Adjacent dimensions merged and split; the elements keep their order.",
     operands: &[operand("x", "T")],
-    attrs: &[attr("groups", AttrKind::Groups, "how many dimensions each group takes, and the factors it gives; `_` is the rest")],
+    attrs: &[attr(
+        "groups",
+        AttrKind::Groups,
+        "how many dimensions each group takes, and the factors it gives; `_` is the rest",
+    )],
     types: &[types("T", ALL)],
     constraints: &[
         constraint("takes-all", "the groups take every dimension of the operand once"),
@@ -172,7 +178,8 @@ fn import_reshape(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, Impo
     let copy_zero = node.int("allowzero")?.unwrap_or(0) == 0;
     for (axis, dim) in to.iter_mut().enumerate() {
         if copy_zero && dim.is(0) {
-            let found = || ImportError::Operand { index: 1, found: format!("copies axis {axis} of rank {}", shape.len()) };
+            let found =
+                || ImportError::Operand { index: 1, found: format!("copies axis {axis} of rank {}", shape.len()) };
             *dim = shape.get(axis).ok_or_else(found)?.clone();
         }
     }
@@ -237,7 +244,10 @@ fn flatten(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError
     let axis = node.int("axis")?.unwrap_or(1);
     let axis = if axis < 0 { axis.saturating_add(shape.len() as i64) } else { axis };
     let Some((rows, columns)) = usize::try_from(axis).ok().and_then(|axis| shape.split_at_checked(axis)) else {
-        return Err(ImportError::Attribute { name: "axis".into(), found: format!("is {axis} for rank {}", shape.len()) });
+        return Err(ImportError::Attribute {
+            name: "axis".into(),
+            found: format!("is {axis} for rank {}", shape.len()),
+        });
     };
     Ok(vec![b.reshape(x, &[Dim::product(rows), Dim::product(columns)])?])
 }

@@ -28,14 +28,12 @@ pub static OP: Op = Op {
         from("Or", 7, |b, node| logical(b, node, true)),
     ],
     export: Export::Nodes(export),
-    samples: &[
-        Sample {
-            name: "broadcasts the condition",
-            operands: &["bool[2, 1] true false", "f32[2] 1 NaN", "f32[] 0"],
-            attrs: &[],
-            result: "f32[2, 2] 1 NaN 0 0",
-        },
-    ],
+    samples: &[Sample {
+        name: "broadcasts the condition",
+        operands: &["bool[2, 1] true false", "f32[2] 1 NaN", "f32[] 0"],
+        attrs: &[],
+        result: "f32[2, 2] 1 NaN 0 0",
+    }],
     refusals: &[Refusal { constraint: "broadcastable", operands: &["bool[2]", "f32[3]", "f32[3]"], attrs: &[] }],
 };
 

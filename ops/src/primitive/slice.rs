@@ -7,7 +7,9 @@ use crate::dtype::ALL;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, between, from};
-use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
+};
 use crate::signature::normalized_axes;
 use crate::table::no_flops;
 use crate::tensor::{Tensor, indices, strides};
@@ -61,23 +63,33 @@ pub static OP: Op = Op {
         ];
         g.node("Slice", &operands, &[])
     }),
-    samples: &[
-        Sample {
-            name: "every other, backward",
-            operands: &["i64[2, 5] 0 1 2 3 4 5 6 7 8 9"],
-            attrs: &["starts = [1, 4]", "sizes = [1, 2]", "steps = [1, -2]"],
-            result: "i64[1, 2] 9 7",
-        },
-    ],
+    samples: &[Sample {
+        name: "every other, backward",
+        operands: &["i64[2, 5] 0 1 2 3 4 5 6 7 8 9"],
+        attrs: &["starts = [1, 4]", "sizes = [1, 2]", "steps = [1, -2]"],
+        result: "i64[1, 2] 9 7",
+    }],
     refusals: &[
         Refusal {
             constraint: "one-entry-an-axis",
             operands: &["f32[2, 3]"],
             attrs: &["starts = [0]", "sizes = [1]", "steps = [1]"],
         },
-        Refusal { constraint: "in-range", operands: &["f32[3]"], attrs: &["starts = [1]", "sizes = [3]", "steps = [1]"] },
-        Refusal { constraint: "in-range", operands: &["f32[3]"], attrs: &["starts = [1]", "sizes = [3]", "steps = [-1]"] },
-        Refusal { constraint: "step-not-zero", operands: &["f32[3]"], attrs: &["starts = [1]", "sizes = [1]", "steps = [0]"] },
+        Refusal {
+            constraint: "in-range",
+            operands: &["f32[3]"],
+            attrs: &["starts = [1]", "sizes = [3]", "steps = [1]"],
+        },
+        Refusal {
+            constraint: "in-range",
+            operands: &["f32[3]"],
+            attrs: &["starts = [1]", "sizes = [3]", "steps = [-1]"],
+        },
+        Refusal {
+            constraint: "step-not-zero",
+            operands: &["f32[3]"],
+            attrs: &["starts = [1]", "sizes = [1]", "steps = [0]"],
+        },
     ],
 };
 
@@ -114,7 +126,9 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let steps = x.attrs.get_ints("steps");
     let strides = strides(tensor.shape());
     let positions = indices(&sizes).map(|index| {
-        (0..index.len()).map(|axis| (starts[axis] as i64 + index[axis] as i64 * steps[axis]) as usize * strides[axis]).sum()
+        (0..index.len())
+            .map(|axis| (starts[axis] as i64 + index[axis] as i64 * steps[axis]) as usize * strides[axis])
+            .sum()
     });
     tensor.take(sizes.clone(), positions).ok_or(EvalError::Symbolic)
 }
@@ -226,10 +240,9 @@ fn split(b: &mut dyn Build, node: &OnnxNode, sizes: Option<Vec<Dim>>) -> Result<
     let x = node.operand(0)?;
     let fact = b.fact(x).clone();
     let given = node.int("axis")?.unwrap_or(0);
-    let axis = fact.axis(given).ok_or_else(|| ImportError::Attribute {
-        name: "axis".into(),
-        found: format!("is {given} for {fact}"),
-    })?;
+    let axis = fact
+        .axis(given)
+        .ok_or_else(|| ImportError::Attribute { name: "axis".into(), found: format!("is {given} for {fact}") })?;
     let whole = &fact.shape[axis];
     let parts = match node.int("num_outputs")? {
         Some(parts) => parts,

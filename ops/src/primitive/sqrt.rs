@@ -24,8 +24,11 @@ pub static OP: Op = Op {
     flops: one_flop_an_element,
     import: &[from("Sqrt", 6, |b, node| import_plain(b, node, &OP))],
     export: crate::export_as!("Sqrt"),
-    samples: &[
-        Sample { name: "special values", operands: &["f32[4] 4 -0.0 inf -1"], attrs: &[], result: "f32[4] 2 -0.0 inf NaN" },
-    ],
+    samples: &[Sample {
+        name: "special values",
+        operands: &["f32[4] 4 -0.0 inf -1"],
+        attrs: &[],
+        result: "f32[4] 2 -0.0 inf NaN",
+    }],
     refusals: &[],
 };

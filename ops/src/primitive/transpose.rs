@@ -6,7 +6,9 @@ use crate::dtype::ALL;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
+use crate::op::{
+    EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
+};
 use crate::table::no_flops;
 use crate::tensor::{Tensor, indices, strides};
 

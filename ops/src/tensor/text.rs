@@ -39,7 +39,8 @@ impl Tensor {
         let wrong = |what: String| TensorSyntax(what);
         let (head, body) =
             text.trim().split_once(']').ok_or_else(|| wrong(format!("no `]` after the shape in `{text}`")))?;
-        let (dtype, shape) = head.split_once('[').ok_or_else(|| wrong(format!("no `[` before the shape in `{text}`")))?;
+        let (dtype, shape) =
+            head.split_once('[').ok_or_else(|| wrong(format!("no `[` before the shape in `{text}`")))?;
         let dtype = DType::parse(dtype.trim()).ok_or_else(|| wrong(format!("`{dtype}` is no type")))?;
         let shape: Vec<usize> = shape
             .split(',')
@@ -63,8 +64,7 @@ impl Tensor {
             Data::from_i64(dtype, numbers::<i64>(body)?.into_iter())
         };
         let found = data.len();
-        Tensor::new(shape.clone(), data)
-            .ok_or_else(|| wrong(format!("{found} elements do not fill shape {shape:?}")))
+        Tensor::new(shape.clone(), data).ok_or_else(|| wrong(format!("{found} elements do not fill shape {shape:?}")))
     }
 }
 
@@ -81,9 +81,14 @@ mod tests {
     #[test]
     fn tensors_read_back() {
         let symbols = Symbols::default();
-        for text in
-            ["f32[2] 1.0 -0.0", "f32[3] NaN inf -inf", "i64[] 7", "bool[2] true false", "f16[1] 0.5", "i64[2] (2*n) (3)"]
-        {
+        for text in [
+            "f32[2] 1.0 -0.0",
+            "f32[3] NaN inf -inf",
+            "i64[] 7",
+            "bool[2] true false",
+            "f16[1] 0.5",
+            "i64[2] (2*n) (3)",
+        ] {
             let tensor = Tensor::parse(text, &symbols).unwrap();
             assert_eq!(tensor.to_string(), text);
         }
@@ -91,7 +96,8 @@ mod tests {
 
     #[test]
     fn broken_texts_are_refused() {
-        for text in ["", "f32", "f32[2] 1", "q8[1] 1", "i64[1] x", "f32[-1]", "i64[1] (", "i64[99999999999999999999] 1"] {
+        for text in ["", "f32", "f32[2] 1", "q8[1] 1", "i64[1] x", "f32[-1]", "i64[1] (", "i64[99999999999999999999] 1"]
+        {
             assert!(Tensor::parse(text, &Symbols::default()).is_err(), "{text}");
         }
     }

@@ -13,6 +13,7 @@ use m4c_compiler::onnx_out::write_onnx;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
 use m4c_ir::{Graph, NodeKind};
+use m4c_target::Target;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -110,15 +111,16 @@ impl Compile {
         if let Some(folder) = &self.dump_dir {
             make_folder(folder)?;
         }
+        let target = self.target.target()?;
         let dumps: Vec<Phase> = self.dump.iter().map(|phase| phase.0).collect();
         let mut watch = Watch::new(console, &dumps, self.dump_dir.as_deref());
         let (report, warnings) = match (self.emit, self.stop_after, &self.output) {
             (None, None, Some(output)) => {
-                compile::compile(&project, self.target.target, output, &mut watch)?
+                compile::compile(&project, &*target, output, &mut watch)?
             }
             (_, stop_after, _) => {
                 let last = stop_after.map_or(Phase::Lower, |phase| phase.0);
-                (self.graphs(&project, last, &mut watch)?, Diagnostics::new())
+                (self.graphs(&project, &*target, last, &mut watch)?, Diagnostics::new())
             }
         };
         let timings = watch.finish()?;
@@ -126,10 +128,16 @@ impl Compile {
         Ok(warnings)
     }
 
-    fn graphs(&self, project: &Project, last: Phase, watch: &mut Watch<'_>) -> Result<Report, Diagnostics> {
+    fn graphs(
+        &self,
+        project: &Project,
+        target: &dyn Target,
+        last: Phase,
+        watch: &mut Watch<'_>,
+    ) -> Result<Report, Diagnostics> {
         let mut report = Report::default();
         for program in &project.programs {
-            let graph = compile::graph_after(project, &program.name, self.target.target, last, watch)?;
+            let graph = compile::graph_after(project, &program.name, target, last, watch)?;
             if let (Some(_), Some(output)) = (self.emit, &self.output) {
                 write_onnx(&graph, &emitted(output, &program.name, project.programs.len()))?;
             }

@@ -181,7 +181,7 @@ impl Inspect {
             sources: provenance
                 .sources
                 .iter()
-                .map(|source| Source { name: source.name.clone(), blake3: hex(&<[u8; 32]>::from(source.digest.clone())) })
+                .map(|source| Source { name: source.name.clone(), blake3: hex(&<[u8; 32]>::from(source.digest)) })
                 .collect(),
             flags: provenance.flags.clone(),
             segments: segments.collect(),

@@ -14,16 +14,12 @@ use m4c_ops::{Attrs, Dim, Fact, Op, Symbols, Tensor, Violation};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The operator set version that is written.
-const OPSET: i64 = 20;
-
 /// Writes the graph; weights above the writer's limit go to one file beside it.
 ///
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_onnx(graph: &Graph, path: &Path) -> Result<(), Diagnostics> {
     let mut out = Out { graph, writer: OnnxWriter::new(&graph.name), names: Vec::new(), sizes: BTreeMap::new() };
-    out.writer.opset("", OPSET);
     let mut values: BTreeMap<ValueId, OnnxValue> = BTreeMap::new();
     for &input in graph.inputs() {
         let (name, fact) = (graph.input_name(input), graph.fact(input));

@@ -122,9 +122,8 @@ impl Reader<'_> {
         let kinds = [(" <= ", GuardKind::AtMost), (" = ", GuardKind::Equal), (" | ", GuardKind::Divides)];
         let found = kinds.iter().find_map(|(sign, kind)| Some((text.split_once(sign)?, *kind)));
         let ((left, right), kind) = found.ok_or_else(|| format!("no `=`, `<=` or `|` in `{text}`"))?;
-        let dim = |text: &str| {
-            Dim::parse(text, &self.graph.symbols).map_err(|error| format!("`{}`: {error}", text.trim()))
-        };
+        let dim =
+            |text: &str| Dim::parse(text, &self.graph.symbols).map_err(|error| format!("`{}`: {error}", text.trim()));
         Ok(Guard { kind, left: dim(left)?, right: dim(right)? })
     }
 
@@ -135,7 +134,9 @@ impl Reader<'_> {
             return Err(format!("a second value %{id}"));
         }
         let (body, origins) = match rest.rsplit_once(" @ ") {
-            Some((body, origins)) if origins.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' ') => (body, origins),
+            Some((body, origins)) if origins.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' ') => {
+                (body, origins)
+            }
             _ => (rest, ""),
         };
         let (op, operands) = body.trim().split_once(' ').unwrap_or((body.trim(), ""));

@@ -1,6 +1,7 @@
 //! `cast_<from>_<to>`: conversions between storage types.
 //!
-//! Floats become integers by cutting toward zero, saturating, with 0 for NaN; integers wrap; true is what is not 0.
+//! Floats become 64-bit integers by cutting toward zero, saturating, with 0 for NaN; narrower integers wrap; true is what
+//! is not 0.
 //! To a 16-bit float the way is over `f32`, rounding to nearest even. Operand: `x`. No parameters.
 
 use crate::element::{Bf16, Bool, Element, F16, F32, I8, I32, I64, U8};
@@ -44,8 +45,11 @@ macro_rules! element {
     (Bf16, $number:expr) => {
         f32_to_bf16($number as f32)
     };
-    ($plain:ident, $number:expr) => {
-        $number as <$plain as Element>::Raw
+    (F32, $number:expr) => {
+        $number as f32
+    };
+    ($integer:ident, $number:expr) => {
+        $number as i64 as <$integer as Element>::Raw
     };
 }
 

@@ -1,0 +1,210 @@
+//! `m4c verify`: the artifact against the interpreter and against other engines.
+
+use super::compile::is_manifest;
+use super::{Outcome, fine};
+use crate::array::Array;
+use crate::comparison::{Comparison, compare};
+use crate::console::Console;
+use crate::engine::{self, EngineName, interpreter};
+use crate::execute::{default_threads, execute};
+use crate::inputs::InputArguments;
+use crate::phase::GraphPhase;
+use crate::summary::number;
+use crate::table::{Align, Table};
+use crate::targets::{TARGETS, TargetEntry, TargetParser};
+use crate::watch::Watch;
+use crate::{artifact, size, usage_error};
+use m4c_compiler::compile::{Silent, compile, graph_after};
+use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
+use m4c_compiler::phase::Phase;
+use m4c_compiler::project::Project;
+use m4c_runtime::Program;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Compile a model and compare the artifact with the interpreter, phase by phase if need be, or with another engine
+///
+/// The reference is the imported graph, computed by the plain loops that define the operators. Each output must stay
+/// within its numerics class. Nothing is written. Exits with 1 where a difference is out of class.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Verify {
+    /// An .onnx file, or an m4.toml
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// Which program to verify; not needed where there is only one
+    #[arg(long, value_name = "NAME")]
+    program: Option<String>,
+
+    /// What to compile for
+    #[arg(long, value_name = "TARGET", value_parser = TargetParser, default_value = TARGETS[0].name)]
+    target: &'static TargetEntry,
+
+    /// A dimension's size or range, as for `m4c compile`; may be repeated
+    #[arg(long, value_name = "NAME=VALUES")]
+    dim: Vec<String>,
+
+    /// Also interpret the graph after every phase, to find the one at fault
+    #[arg(long, help_heading = "What to compare")]
+    each_phase: bool,
+
+    /// Also compare with another engine
+    #[arg(long, value_name = "ENGINE", help_heading = "What to compare")]
+    against: Option<EngineName>,
+
+    /// The TorchScript file of the same model, for --against torch; its inputs are in the order of the ONNX file
+    #[arg(long, value_name = "FILE.pt", required_if_eq("against", "torch"), help_heading = "What to compare")]
+    torchscript: Option<PathBuf>,
+
+    #[command(flatten)]
+    inputs: InputArguments,
+
+    /// Print everything as JSON
+    #[arg(long, help_heading = "Reports")]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  With random inputs, every phase:
+    m4c verify encoder.onnx --random 1 --size batch=2 --each-phase
+
+  With inputs of one's own, against tract:
+    m4c verify encoder.onnx --inputs in.npz --against tract
+
+  Against the PyTorch model that the ONNX file was exported from:
+    m4c verify encoder.onnx --inputs in.npz --against torch --torchscript encoder.pt";
+
+/// One comparison: of what, with what.
+#[derive(Serialize)]
+struct Row {
+    result: String,
+    reference: String,
+    #[serde(flatten)]
+    comparison: Comparison,
+}
+
+impl Verify {
+    pub(crate) fn run(&self, console: Console) -> Outcome {
+        if self.torchscript.is_some() && self.against != Some(EngineName::Torch) {
+            usage_error("--torchscript is for --against torch");
+        }
+        let project = self.project()?;
+        let target = self.target.target()?;
+        let folder = tempfile::tempdir().map_err(|error| {
+            let message = format!("cannot make a temporary folder: {error}");
+            Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message)
+        })?;
+        let path = folder.path().join("verify.m4fw");
+        let mut watch = Watch::new(console, &[], None);
+        let (_, warnings) = compile(&project, &*target, &path, &mut watch)?;
+        watch.finish()?;
+
+        let file = artifact::map(&path)?;
+        let artifact = artifact::open(&path, &file)?;
+        let program = artifact::program(&artifact, None, &self.model)?;
+        let (inputs, known) = self.inputs.gather(program)?;
+        let graph = |phase: Phase| graph_after(&project, program.name(), &*target, phase, &mut Silent);
+        let interpret = |phase: Phase| -> Result<Vec<Array>, Diagnostics> {
+            Ok(interpreter::run(&name_of(phase), &graph(phase)?, &program, &inputs)?)
+        };
+
+        let reference = interpret(Phase::Import)?;
+        let imported = name_of(Phase::Import);
+        let mut check = Check { program, rows: Vec::new(), failed: Diagnostics::new() };
+        if self.each_phase {
+            for GraphPhase(phase) in &GraphPhase::all()[1..] {
+                check.compare(&name_of(*phase), &interpret(*phase)?, &imported, &reference);
+            }
+        }
+        let outcome = execute(program, &inputs, &known.bounds(), default_threads(), None)?;
+        check.compare("artifact", &outcome.outputs, &imported, &reference);
+        if let Some(engine) = self.against {
+            let model = self.torchscript.as_deref().unwrap_or(&project.programs[0].model);
+            let name = match engine {
+                EngineName::Tract => "tract",
+                EngineName::Torch => "torch",
+            };
+            let theirs = engine::run(engine, model, &program, &inputs)?;
+            check.compare(&imported, &reference, name, &theirs);
+            check.compare("artifact", &outcome.outputs, name, &theirs);
+        }
+        if self.json { console.print_json(&check.rows)? } else { console.print(&check.text())? }
+        console.report(&warnings);
+        if check.failed.is_empty() { fine() } else { Err(check.failed) }
+    }
+
+    /// The one program that is verified.
+    fn project(&self) -> Result<Project, Diagnostics> {
+        let mut project = Project::open(&self.model, &size::settings(&self.dim)?)?;
+        let names: Vec<String> = project.programs.iter().map(|program| program.name.clone()).collect();
+        if let Some(name) = &self.program {
+            project.programs.retain(|program| program.name == *name);
+        }
+        match project.programs.len() {
+            1 => Ok(project),
+            _ => Err(choose(&names, &self.model).into()),
+        }
+    }
+}
+
+fn choose(names: &[String], model: &Path) -> Diagnostic {
+    let kind = if is_manifest(model) { "the manifest" } else { "an ONNX file" };
+    let message = format!("{kind} has {} programs, and --program must name one", names.len());
+    let diagnostic = Diagnostic::error(artifact::PROGRAM_UNKNOWN, message).at(model);
+    diagnostic.help(format!("give --program and one of {}", names.join(", ")))
+}
+
+fn name_of(phase: Phase) -> String {
+    format!("graph after {phase}")
+}
+
+/// What was compared so far.
+struct Check<'a> {
+    program: Program<'a>,
+    rows: Vec<Row>,
+    failed: Diagnostics,
+}
+
+impl Check<'_> {
+    fn compare(&mut self, what: &str, results: &[Array], with: &str, references: &[Array]) {
+        let references: Vec<Option<Array>> = references.iter().cloned().map(Some).collect();
+        match compare(&self.program, results, &references) {
+            Ok(comparisons) => {
+                for comparison in comparisons {
+                    self.failed.extend(comparison.failure(what, with));
+                    self.rows.push(Row { result: what.into(), reference: with.into(), comparison });
+                }
+            }
+            Err(diagnostics) => {
+                let place = format!("the {what} was compared with the {with}");
+                self.failed.extend(diagnostics.into_iter().map(|diagnostic| diagnostic.note(place.clone())));
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut table = Table::new(&[
+            ("result", Align::Left),
+            ("reference", Align::Left),
+            ("output", Align::Left),
+            ("absolute", Align::Right),
+            ("relative", Align::Right),
+            ("tolerance", Align::Right),
+            ("verdict", Align::Left),
+        ]);
+        for Row { result, reference, comparison } in &self.rows {
+            table.row([
+                result.clone(),
+                reference.clone(),
+                comparison.output.clone(),
+                number(Some(comparison.absolute)),
+                number(Some(comparison.relative)),
+                number(Some(comparison.tolerance)),
+                if comparison.within { "ok" } else { "OUT OF CLASS" }.to_owned(),
+            ]);
+        }
+        if table.is_empty() { "nothing was compared\n".into() } else { table.render("") }
+    }
+}

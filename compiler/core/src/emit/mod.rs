@@ -1,0 +1,104 @@
+//! Plans to one artifact file: weights streamed tensor by tensor, then the description. The same plans give the same bytes.
+
+mod constants;
+mod elements;
+mod expressions;
+mod program;
+mod provenance;
+
+pub use provenance::{Provenance, Source};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::file::AtomicFile;
+use crate::plan::Plan;
+use constants::Constants;
+use m4c_format::Writer;
+use m4c_target::Target;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Writes the artifact of several programs and gives its length. Nothing is left behind on failure. `observer` is told how
+/// many of all weight bytes are written.
+///
+/// # Errors
+/// Why the file cannot be written, or a constant cannot be computed.
+pub fn emit(
+    plans: &[Plan],
+    provenance: &Provenance,
+    target: &dyn Target,
+    output: &Path,
+    observer: &mut dyn FnMut(u64, u64),
+) -> Result<u64, Diagnostics> {
+    let mut file = AtomicFile::create(output)?;
+    let written = write_through(plans, provenance, target, &mut file, observer);
+    let length = written.map_err(|failure| match failure {
+        Failure::Io(error) => file.failure(&error),
+        Failure::Diagnostic(diagnostic) => *diagnostic,
+    })?;
+    file.commit()?;
+    Ok(length)
+}
+
+/// The header is written last and lies first, and an [`AtomicFile`] only goes forward: a nameless file on the same disk
+/// lies between the two.
+fn write_through(
+    plans: &[Plan],
+    provenance: &Provenance,
+    target: &dyn Target,
+    file: &mut AtomicFile,
+    observer: &mut dyn FnMut(u64, u64),
+) -> Result<u64, Failure> {
+    let folder = file.path().parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut whole = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let length = write(plans, provenance, target, &mut whole, observer)?;
+    whole.rewind()?;
+    io::copy(&mut whole, file)?;
+    Ok(length)
+}
+
+/// Why an artifact cannot be written.
+pub(crate) enum Failure {
+    /// The file is to blame.
+    Io(io::Error),
+    /// The plan or the target is.
+    Diagnostic(Box<Diagnostic>),
+}
+
+impl Failure {
+    /// An invariant is broken.
+    fn bug(message: impl Into<String>) -> Failure {
+        Failure::Diagnostic(Box::new(Diagnostic::bug(codes::INTERNAL, message)))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            // The file system never says so; the writer and the target do, of what they are given.
+            io::ErrorKind::InvalidInput => Failure::bug(error.to_string()),
+            _ => Failure::Io(error),
+        }
+    }
+}
+
+/// Writes the artifact of several programs to the beginning of an empty file and gives its length.
+pub(crate) fn write<W: Write + Seek>(
+    plans: &[Plan],
+    provenance: &Provenance,
+    target: &dyn Target,
+    file: W,
+    observer: &mut dyn FnMut(u64, u64),
+) -> Result<u64, Failure> {
+    let mut writer = Writer::new(file);
+    let mut constants = Constants::new(plans, target, observer);
+    let mut programs = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let ids = constants.write(plan, &mut writer)?;
+        programs.push(program::describe(plan, &ids)?);
+    }
+    let mut file = writer.finish(programs, provenance.describe())?;
+    Ok(file.seek(SeekFrom::End(0))?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Decides what becomes of each node: a step, a view, a stored constant, or nothing because nobody needs it.
+
+use super::constants;
+use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
+use m4c_ir::{Graph, NodeKind, ValueId};
+use m4c_target::{Lowered, NodeView, Step, StepOperand, Target};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What becomes of a value that is needed.
+#[derive(Clone, Debug)]
+pub(super) enum Choice {
+    /// The caller passes it.
+    Input,
+    /// It is known when compiling, and stored.
+    Stored,
+    /// The memory of another value under other sizes.
+    View(ValueId),
+    /// A kernel computes it.
+    Step(Step),
+}
+
+/// The choice for every value that outputs need.
+pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
+    let known = constants::known(graph);
+    let mut needed: BTreeSet<ValueId> = graph.outputs().iter().map(|output| output.value).collect();
+    // Needed in a layout that only the compiler can make.
+    let mut packed: BTreeSet<ValueId> = BTreeSet::new();
+    let (mut choices, mut diagnostics) = (BTreeMap::new(), Diagnostics::new());
+    // Backward, because whether a known value is stored depends on how it is used.
+    for value in graph.order().into_iter().rev() {
+        if !needed.contains(&value) {
+            continue;
+        }
+        let Some(node) = NodeView::of(graph, value, &|operand| known.contains(&operand)) else {
+            let input = matches!(graph.node(value).kind, NodeKind::Input(_));
+            choices.insert(value, if input { Choice::Input } else { Choice::Stored });
+            continue;
+        };
+        if known.contains(&value) {
+            let computed = !packed.contains(&value)
+                && constants::expands(graph, value)
+                && target.supports(&node).is_yes();
+            if !computed {
+                choices.insert(value, Choice::Stored);
+                continue;
+            }
+        }
+        let choice = match choice(graph, value, &node, target, &known) {
+            Ok(choice) => choice,
+            Err(reason) => {
+                diagnostics.push(no_kernel(value, &node, &reason));
+                continue;
+            }
+        };
+        let operands = graph.operands(value);
+        match &choice {
+            Choice::Input | Choice::Stored => {}
+            Choice::View(operand) => {
+                needed.insert(*operand);
+            }
+            Choice::Step(step) => {
+                for operand in &step.operands {
+                    let (index, is_packed) = match *operand {
+                        StepOperand::Absent => continue,
+                        StepOperand::Plain(index) => (index, false),
+                        StepOperand::Packed { operand, .. } => (operand, true),
+                    };
+                    let Some(operand) = operands.get(index).copied().flatten() else { continue };
+                    needed.insert(operand);
+                    if is_packed {
+                        packed.insert(operand);
+                    }
+                }
+            }
+        }
+        choices.insert(value, choice);
+    }
+    if diagnostics.is_empty() { Ok(choices) } else { Err(diagnostics) }
+}
+
+fn choice(
+    graph: &Graph,
+    value: ValueId,
+    node: &NodeView<'_>,
+    target: &dyn Target,
+    known: &BTreeSet<ValueId>,
+) -> Result<Choice, String> {
+    let operand = |index: usize| graph.operands(value).get(index).copied().flatten();
+    match target.lower(node)? {
+        Lowered::View { operand: index } => {
+            let of = operand(index).ok_or("it views an operand that is absent")?;
+            if graph.fact(of).dtype != node.result.dtype {
+                return Err("a view has another type than what it views".into());
+            }
+            if !known.contains(&of) {
+                return Ok(Choice::View(of));
+            }
+            // A stored constant has its own sizes, and these depend on the inputs.
+            let kernel = target.copy(node.result.dtype)?;
+            let operands = vec![StepOperand::Plain(index)];
+            Ok(Choice::Step(Step { kernel, operands, params: Vec::new() }))
+        }
+        Lowered::Step(step) => {
+            for needs in &step.operands {
+                if let StepOperand::Packed { operand: index, layout } = *needs
+                    && !operand(index).is_some_and(|operand| known.contains(&operand))
+                {
+                    return Err(format!("it packs operand {index} as `{layout}`, which is not known when compiling"));
+                }
+            }
+            Ok(Choice::Step(step))
+        }
+    }
+}
+
+fn no_kernel(value: ValueId, node: &NodeView<'_>, reason: &str) -> Diagnostic {
+    let start = Diagnostic::bug(codes::KERNEL_MISSING, format!("no kernel for {node}: {reason}"));
+    start.at(Location::value(value.0, node.op.name))
+}
