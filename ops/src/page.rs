@@ -1,12 +1,18 @@
 //! The reference pages of operators, in Markdown: everything that an operator's room says, and nothing else.
 
+use crate::attr::Attrs;
+use crate::build::{Build, FactBuilder, Value};
 use crate::composite;
+use crate::dim::{Guard, Symbols};
+use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, OnnxImport};
-use crate::op::{Arity, Meaning, Op, Operand};
+use crate::op::{Arity, Meaning, Op, Operand, Violation};
 use crate::primitive;
 use crate::structural;
 use crate::table::MAX_PRIMITIVES;
+use crate::tensor::Tensor;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// What kind of operator this is, as pages and tables call it.
@@ -49,10 +55,12 @@ pub fn page(op: &Op) -> String {
     constraints(&mut out, op);
     numerics(&mut out, op);
     if let Meaning::Composite { variants, .. } = &op.meaning {
-        let _ = write!(out, "\n## Variants\n\n");
+        out.push_str("\n## Variants\n\n");
         variants.iter().for_each(|variant| {
             let _ = writeln!(out, "- {variant}");
         });
+        let steps: Vec<String> = decomposition(op).into_iter().map(|name| format!("[`{name}`]({name}.md)")).collect();
+        let _ = write!(out, "\n## Decomposition\n\nThe samples below decompose into {}.\n", steps.join(", "));
     }
     onnx(&mut out, op);
     samples(&mut out, op);
@@ -119,6 +127,54 @@ fn numerics(out: &mut String, op: &Op) {
     let _ = write!(out, "\n## Numerics\n\n{class}: {meaning}.\n");
 }
 
+/// Names of the operators that the samples of a composite decompose into.
+fn decomposition(op: &Op) -> BTreeSet<&'static str> {
+    let mut names = BTreeSet::new();
+    let Meaning::Composite { decompose, .. } = &op.meaning else { return names };
+    for sample in op.samples.iter().filter_map(|sample| sample.read(op).ok()) {
+        let (symbols, mut guards) = (Symbols::default(), Vec::new());
+        let mut recorder = Recorder { facts: FactBuilder::new(&symbols, &mut guards), names: &mut names };
+        let operands: Vec<Option<Value>> =
+            sample.operands.iter().map(|tensor| tensor.as_ref().map(|t| recorder.facts.value(t.fact()))).collect();
+        // A test of the table holds that every sample decomposes.
+        let _ = decompose(&mut recorder, &operands, &sample.attrs);
+    }
+    names
+}
+
+/// Builds facts, and notes which operators are applied.
+struct Recorder<'a, 'n> {
+    facts: FactBuilder<'a>,
+    names: &'n mut BTreeSet<&'static str>,
+}
+
+impl Build for Recorder<'_, '_> {
+    fn apply(&mut self, op: &'static Op, operands: &[Option<Value>], attrs: Attrs) -> Result<Value, Violation> {
+        self.names.insert(op.name);
+        self.facts.apply(op, operands, attrs)
+    }
+
+    fn constant(&mut self, tensor: Tensor) -> Value {
+        self.facts.constant(tensor)
+    }
+
+    fn fact(&self, value: Value) -> &Fact {
+        self.facts.fact(value)
+    }
+
+    fn known(&self, value: Value) -> Option<&Tensor> {
+        self.facts.known(value)
+    }
+
+    fn symbols(&self) -> &Symbols {
+        self.facts.symbols()
+    }
+
+    fn assume(&mut self, guard: Guard) {
+        self.facts.assume(guard);
+    }
+}
+
 fn onnx(out: &mut String, op: &Op) {
     out.push_str("\n## ONNX\n\n");
     if op.import.is_empty() {
@@ -181,5 +237,11 @@ mod tests {
             assert!(op.samples.iter().all(|sample| page.contains(sample.result)), "{}", op.name);
             assert!(!page.contains("\n\n\n"), "{}", op.name);
         }
+    }
+
+    #[test]
+    fn a_composite_says_what_it_decomposes_into() {
+        let page = page(&composite::softmax::OP);
+        assert!(page.contains("[`exp`](exp.md)") && page.contains("[`reduce_max`](reduce_max.md)"), "{page}");
     }
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// # Panics
 /// Where it does not compile.
 pub fn compiled(project: &Project, output: &Path) {
-    if let Err(errors) = compile(project, &m4c_target_cpu::CPU, output, &mut Silent) {
+    let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
+    if let Err(errors) = compile(project, &target, output, &mut Silent) {
         panic!("{}", errors.to_text());
     }
 }

@@ -1,29 +1,28 @@
 //! Interpreter, artifact and onnxruntime agree on every model after every phase, at the exported sizes and at others.
 
-use m4c_compiler::compile::{Compiled, Silent, graph_after};
+use m4c_compiler::compile::{Silent, graph_after};
 use m4c_compiler::onnx_out::write_onnx;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
 use m4c_ir::{DataFile, Graph, interpret, text};
 use m4c_ops::{Numerics, Tensor};
+use m4c_target_cpu::CpuTarget;
 use m4c_tests::models::{MODELS, Model};
 use m4c_tests::onnxruntime::{self, Job};
 use m4c_tests::{Named, artifact, assert_close};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const GRAPH_PHASES: &[Phase] = &[Phase::Import, Phase::Facts, Phase::Lower];
+const GRAPH_PHASES: &[Phase] = &[Phase::Import, Phase::Facts, Phase::Lower, Phase::Plan];
 
 fn project(model: &Model) -> Project {
     Project::of_model(model.path(), "main", Vec::new())
 }
 
 fn after(model: &Model, phase: Phase) -> Graph {
-    let project = project(model);
-    match graph_after(&project, &project.programs[0], &m4c_target_cpu::CPU, phase, &mut Silent) {
-        Ok(Compiled { graph, .. }) => graph,
-        Err(errors) => panic!("{}: {}", model.name, errors.to_text()),
-    }
+    let target = CpuTarget::new().unwrap();
+    graph_after(&project(model), "main", &target, phase, &mut Silent)
+        .unwrap_or_else(|errors| panic!("{}: {}", model.name, errors.to_text()))
 }
 
 fn interpreted(graph: &Graph, inputs: &Named) -> Named {

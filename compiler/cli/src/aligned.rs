@@ -14,10 +14,21 @@ pub(crate) struct Aligned {
 impl Aligned {
     /// Zeros.
     pub(crate) fn zeroed(length: usize) -> Aligned {
-        // Alignment without unsafe code: take more, and start at the first aligned byte.
-        let bytes = vec![0; length + ALIGNMENT];
+        Aligned::over(vec![0; length + ALIGNMENT], length)
+    }
+
+    /// Alignment without unsafe code: there is more than needed, and the first aligned byte is the start.
+    fn over(bytes: Vec<u8>, length: usize) -> Aligned {
         let start = bytes.as_ptr().addr().wrapping_neg() % ALIGNMENT;
         Aligned { bytes, start, length }
+    }
+
+    /// Zeros; `None` where there is not enough memory.
+    pub(crate) fn try_zeroed(length: usize) -> Option<Aligned> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length.checked_add(ALIGNMENT)?).ok()?;
+        bytes.resize(length + ALIGNMENT, 0);
+        Some(Aligned::over(bytes, length))
     }
 
     /// A copy of these bytes.
@@ -52,7 +63,9 @@ mod tests {
         for length in [0, 1, 63, 64, 1000] {
             let buffer = Aligned::copy_of(&vec![7; length]).clone();
             assert_eq!(buffer.bytes(), vec![7; length]);
+            assert_eq!(Aligned::try_zeroed(length).unwrap().bytes(), vec![0; length]);
             assert!(buffer.bytes().as_ptr().addr().is_multiple_of(ALIGNMENT));
         }
+        assert!(Aligned::try_zeroed(usize::MAX / 4).is_none());
     }
 }

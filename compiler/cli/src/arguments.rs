@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(refused("m4c link"), InvalidSubcommand);
         assert_eq!(refused("m4c compile a.onnx"), MissingRequiredArgument);
         assert_eq!(refused("m4c compile a.onnx -o b --target tpu"), InvalidValue);
-        assert_eq!(refused("m4c compile a.onnx -o b --stop-after plan"), InvalidValue);
+        assert_eq!(refused("m4c compile a.onnx -o b --stop-after emit"), InvalidValue);
         assert_eq!(refused("m4c compile a.onnx --stop-after lower --emit onnx"), MissingRequiredArgument);
         assert_eq!(refused("m4c compile a.onnx -o b --dump-dir d"), MissingRequiredArgument);
         assert_eq!(refused("m4c run a.m4fw --size n=1"), MissingRequiredArgument);

@@ -76,11 +76,8 @@ pub(crate) fn program<'a>(
 pub(crate) fn failure(error: &Error, program: &Program<'_>) -> Diagnostic {
     let code = code_of(error.code);
     let message = format!("program `{}`: {}", program.name(), describe(error, program));
-    let diagnostic = if code == codes::INTERNAL {
-        Diagnostic::bug(code, message)
-    } else {
-        Diagnostic::error(code, message)
-    };
+    let diagnostic =
+        if code == codes::INTERNAL { Diagnostic::bug(code, message) } else { Diagnostic::error(code, message) };
     match error.code {
         RuntimeCode::UnboundedSymbol => diagnostic.help("give the largest value with --bound NAME=VALUE"),
         _ => diagnostic.note(format!("runtime error {}", error.code as u32)),

@@ -12,9 +12,7 @@ pub(crate) fn report_panics(console: Console) {
 fn diagnostic(info: &PanicHookInfo<'_>) -> Diagnostic {
     let message = info.payload_as_str().unwrap_or("no message");
     let diagnostic = Diagnostic::bug(codes::INTERNAL, format!("m4c stopped: {message}"));
-    let command: Vec<String> = std::env::args()
-        .map(|argument| format!("{argument:?}"))
-        .collect();
+    let command: Vec<String> = std::env::args().map(|argument| format!("{argument:?}")).collect();
     let diagnostic = match info.location() {
         Some(place) => diagnostic.note(format!("at {}:{}", place.file(), place.line())),
         None => diagnostic,

@@ -36,7 +36,7 @@ impl Comparison {
             let pairs = result.bytes.bytes().chunks(width).zip(reference.bytes.bytes().chunks(width));
             difference.mismatched += pairs.filter(|(a, b)| a != b).count();
         }
-        let tolerance = tolerance(port);
+        let tolerance = f64::from(port.tolerance);
         Comparison {
             output: port.name.clone(),
             absolute: difference.absolute,
@@ -61,10 +61,6 @@ impl Comparison {
         }
         Some(Diagnostic::error(codes::OUT_OF_CLASS, message))
     }
-}
-
-fn tolerance(_port: &Port) -> f64 {
-    m4c_ops::Numerics::Accumulated.model_tolerance()
 }
 
 /// Compares all outputs with references; a reference that is `None` is left out.

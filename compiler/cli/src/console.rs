@@ -57,9 +57,14 @@ impl Console {
         let _ = anstream::stderr().write_all(text.as_bytes());
     }
 
+    /// Whether people read what is said.
+    pub(crate) fn is_for_people(self) -> bool {
+        self.format == MessageFormat::Text
+    }
+
     /// Writes a remark for people; programs do not get it.
     pub(crate) fn remark(self, text: &str) {
-        if self.format == MessageFormat::Text {
+        if self.is_for_people() {
             let _ = anstream::stderr().write_all(text.as_bytes());
         }
     }
@@ -78,21 +83,15 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Diagnosti
 fn styled(diagnostics: &Diagnostics) -> String {
     let mut out = String::new();
     let text = diagnostics.to_text();
-    let mut heads = diagnostics
-        .iter()
-        .map(|item| (item.severity, format!("{}[{}]", item.severity, item.code)))
-        .peekable();
+    let mut heads =
+        diagnostics.iter().map(|item| (item.severity, format!("{}[{}]", item.severity, item.code))).peekable();
     for line in text.lines() {
-        if let Some((severity, head)) =
-            heads.next_if(|(_, head)| line.starts_with(head.as_str()))
-        {
+        if let Some((severity, head)) = heads.next_if(|(_, head)| line.starts_with(head.as_str())) {
             let style = style_of(severity);
             let _ = writeln!(out, "{style}{head}{style:#}{}", &line[head.len()..]);
             continue;
         }
-        let label = ["  note:", "  help:"]
-            .into_iter()
-            .find(|label| line.starts_with(label));
+        let label = ["  note:", "  help:"].into_iter().find(|label| line.starts_with(label));
         let _ = match label {
             Some(label) => {
                 let style = Style::new().bold();

@@ -37,17 +37,17 @@ pub(crate) fn execute(
     let fail = |error: Error| explain(&error, &program, inputs);
     let pool = if threads > 1 { Some(ThreadPool::new(threads).map_err(fail)?) } else { None };
     let threads_of: &dyn Threads = pool.as_ref().map_or(&SingleThread, |pool| pool);
-    let mut session =
-        Session::new(program, bounds, &targets::executors(), threads, Arena::Owned).map_err(fail)?;
+    let mut session = Session::new(program, bounds, &targets::executors(), threads, Arena::Owned).map_err(fail)?;
     let shapes: Vec<&[usize]> = inputs.iter().map(|array| &*array.shape).collect();
     session.bind(&shapes).map_err(fail)?;
 
     let mut outputs = Vec::new();
     for (index, port) in program.outputs().iter().enumerate() {
+        let bytes = Aligned::try_zeroed(session.output_bytes(index).map_err(fail)?);
         outputs.push(Array {
             dtype: dtype_of(port),
             shape: session.output_dims(index).map_err(fail)?.to_vec(),
-            bytes: Aligned::zeroed(session.output_bytes(index).map_err(fail)?),
+            bytes: bytes.ok_or_else(|| fail(Error::new(Code::TooLarge)))?,
         });
     }
     let given: Vec<&[u8]> = inputs.iter().map(|array| array.bytes.bytes()).collect();

@@ -225,8 +225,7 @@ fn missing(program: &Program<'_>, given: &BTreeMap<usize, Array>) -> Diagnostic 
 
 fn list(program: &Program<'_>) -> String {
     let ports = program.inputs().iter();
-    let ports: Vec<String> =
-        ports.map(|port| format!("`{}` ({})", port.name, describe_port(program, port))).collect();
+    let ports: Vec<String> = ports.map(|port| format!("`{}` ({})", port.name, describe_port(program, port))).collect();
     if ports.is_empty() { "none".into() } else { ports.join(", ") }
 }
 
@@ -238,8 +237,17 @@ mod tests {
     fn artifact_and_operator_table_have_the_same_types() {
         use m4c_runtime::DType as Stored;
         let stored = [
-            Stored::Bool, Stored::I4, Stored::U4, Stored::I8, Stored::U8, Stored::I16, Stored::I32, Stored::I64,
-            Stored::F16, Stored::Bf16, Stored::F32,
+            Stored::Bool,
+            Stored::I4,
+            Stored::U4,
+            Stored::I8,
+            Stored::U8,
+            Stored::I16,
+            Stored::I32,
+            Stored::I64,
+            Stored::F16,
+            Stored::Bf16,
+            Stored::F32,
         ];
         let names: Vec<&str> = stored.iter().map(|dtype| dtype.name()).collect();
         assert_eq!(names, m4c_ops::dtype::ALL.iter().map(|dtype| dtype.name()).collect::<Vec<_>>());

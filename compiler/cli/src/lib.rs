@@ -58,13 +58,30 @@ pub fn main() -> ExitCode {
 
 /// Wrong usage is also what only the model's dimensions reveal.
 fn exit_code(diagnostics: &Diagnostics) -> u8 {
-    let typed_wrong = diagnostics
-        .iter()
-        .all(|diagnostic| diagnostic.code == codes::DIM_SYNTAX && diagnostic.at == Location::None);
+    let typed_wrong =
+        diagnostics.iter().all(|diagnostic| diagnostic.code == codes::DIM_SYNTAX && diagnostic.at == Location::None);
     if typed_wrong && !diagnostics.is_empty() { 2 } else { diagnostics.exit_code() }
 }
 
 /// Stops with a message about the command line that its definition cannot express.
 fn usage_error(message: &str) -> ! {
     Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use m4c_compiler::diagnostic::{Code, Diagnostic};
+    use std::path::Path;
+
+    #[test]
+    fn exit_codes_tell_who_is_to_blame() {
+        let error = |code: Code| Diagnostics::from(Diagnostic::error(code, "x"));
+        assert_eq!(exit_code(&Diagnostics::new()), 0);
+        assert_eq!(exit_code(&error(codes::NOT_ONNX)), 1);
+        assert_eq!(exit_code(&error(codes::DIM_SYNTAX)), 2);
+        let in_manifest = Diagnostic::error(codes::DIM_SYNTAX, "x").at(Path::new("m4.toml"));
+        assert_eq!(exit_code(&in_manifest.into()), 1);
+        assert_eq!(exit_code(&Diagnostic::bug(codes::INTERNAL, "x").into()), 101);
+    }
 }

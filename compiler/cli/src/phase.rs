@@ -3,11 +3,12 @@
 use clap::builder::PossibleValue;
 use m4c_compiler::phase::{PHASES, Phase};
 
-/// A phase that leaves a graph, and can therefore be stopped after or dumped.
+/// A phase that leaves something to look at: all but the one that leaves bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct GraphPhase(pub(crate) Phase);
 
-const GRAPH_PHASES: &[GraphPhase] = &[GraphPhase(Phase::Import), GraphPhase(Phase::Facts), GraphPhase(Phase::Lower)];
+const GRAPH_PHASES: &[GraphPhase] =
+    &[GraphPhase(Phase::Import), GraphPhase(Phase::Facts), GraphPhase(Phase::Lower), GraphPhase(Phase::Plan)];
 
 impl GraphPhase {
     /// All of them, in order.

@@ -99,12 +99,8 @@ impl Profile {
 impl ProfileReport {
     /// Two tables.
     pub(crate) fn text(&self) -> String {
-        let mut kernels = Table::new(&[
-            ("kernel", Align::Left),
-            ("steps", Align::Right),
-            ("ms", Align::Right),
-            ("%", Align::Right),
-        ]);
+        let mut kernels =
+            Table::new(&[("kernel", Align::Left), ("steps", Align::Right), ("ms", Align::Right), ("%", Align::Right)]);
         for kernel in &self.kernels {
             let (ms, percent) = (milliseconds(kernel.seconds), format!("{:.1}", kernel.percent));
             kernels.row([kernel.kernel.clone(), kernel.steps.to_string(), ms, percent]);

@@ -19,9 +19,9 @@ impl Random {
     /// A generator for one input: inputs of one seed have streams of their own, so adding an input changes no other.
     pub(crate) fn new(seed: u64, name: &str) -> Random {
         // FNV-1a, because streams only have to differ.
-        let stream = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let stream = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let mut random = Random { state: 0, increment: stream << 1 | 1 };
         random.bits();
         random.state = random.state.wrapping_add(seed);
@@ -56,7 +56,8 @@ impl Random {
     /// An array: normal numbers for floating-point types, whole numbers below a limit for the others.
     pub(crate) fn array(&mut self, dtype: DType, shape: Vec<usize>, below: u32) -> Option<Array> {
         let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-        dtype.bytes(count)?;
+        // The elements and their bytes are held at the same time, so that much must be there.
+        Vec::<u8>::new().try_reserve_exact(dtype.bytes(count)?.checked_mul(4)?).ok()?;
         let data = match dtype {
             DType::Bool => Data::from_i64(dtype, (0..count).map(|_| self.below(2))),
             _ if dtype.is_float() => Data::from_f64(dtype, (0..count).map(|_| self.normal())),
@@ -103,5 +104,6 @@ mod tests {
     #[test]
     fn impossible_shapes_give_nothing() {
         assert!(Random::new(0, "x").array(DType::F32, vec![usize::MAX, 2], 2).is_none());
+        assert!(Random::new(0, "x").array(DType::F32, vec![1 << 50], 2).is_none());
     }
 }

@@ -111,9 +111,10 @@ impl<'a> Known<'a> {
         let mut missing = Vec::new();
         let mut shape = Vec::new();
         for &expr in port.dims.iter() {
-            let symbols = self.program.tables().expr(expr).iter().filter_map(|step| {
-                expression::bare_symbol(std::slice::from_ref(step)).map(|symbol| symbol as usize)
-            });
+            let symbols =
+                self.program.tables().expr(expr).iter().filter_map(|step| {
+                    expression::bare_symbol(std::slice::from_ref(step)).map(|symbol| symbol as usize)
+                });
             missing.extend(symbols.filter(|symbol| !self.values.contains_key(symbol)));
             shape.extend(self.value(expr).and_then(|size| usize::try_from(size).ok()));
         }
@@ -152,11 +153,7 @@ impl<'a> Known<'a> {
 }
 
 /// Bounds with these largest values.
-pub(crate) fn bounded(
-    mut bounds: Bounds,
-    program: &Program<'_>,
-    given: &[Size],
-) -> Result<Bounds, Diagnostics> {
+pub(crate) fn bounded(mut bounds: Bounds, program: &Program<'_>, given: &[Size]) -> Result<Bounds, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     for size in given {
         let Ok(index) = program.symbol(&size.name) else {

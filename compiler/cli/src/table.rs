@@ -27,8 +27,7 @@ impl Table {
 
     /// Adds a row with one cell a column.
     pub(crate) fn row<T: ToString>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.rows
-            .push(cells.into_iter().map(|cell| cell.to_string()).collect());
+        self.rows.push(cells.into_iter().map(|cell| cell.to_string()).collect());
     }
 
     /// Whether there are no rows but the head.
@@ -91,10 +90,7 @@ mod tests {
         let mut table = Table::new(&[("name", Align::Left), ("size", Align::Right)]);
         table.row(["a", "1"]);
         table.row(["long name", "1000"]);
-        assert_eq!(
-            table.render("  "),
-            "  name       size\n  a             1\n  long name  1000\n"
-        );
+        assert_eq!(table.render("  "), "  name       size\n  a             1\n  long name  1000\n");
     }
 
     #[test]

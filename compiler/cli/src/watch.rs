@@ -2,11 +2,12 @@
 
 use crate::console::Console;
 use crate::phase;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use m4c_compiler::compile::Observer;
-use m4c_compiler::diagnostic::{Diagnostic, Diagnostics};
+use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::file;
 use m4c_compiler::phase::Phase;
+use m4c_compiler::plan::Plan;
 use m4c_ir::Graph;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,9 +26,13 @@ pub(crate) struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Dumps go to `folder`, without one to the standard output.
     pub(crate) fn new(console: Console, dumps: &'a [Phase], folder: Option<&'a Path>) -> Watch<'a> {
-        // This target draws on terminals only.
-        let bar = ProgressBar::with_draw_target(Some(phase::count()), ProgressDrawTarget::stderr());
+        // Standard error is drawn on only where it is a terminal.
+        let target = if console.is_for_people() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(phase::count()), target).with_finish(ProgressFinish::AndClear);
         bar.set_style(style("{spinner} {msg}"));
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
         Watch { console, bar, dumps, folder, timings: Vec::new(), failed: Diagnostics::new() }
     }
 
@@ -40,11 +45,15 @@ impl<'a> Watch<'a> {
         self.failed.finish(self.timings).map(|(timings, _)| timings)
     }
 
-    fn dump(&self, program: &str, phase: Phase, graph: &Graph) -> Result<(), Diagnostic> {
-        match self.folder {
-            Some(folder) => file::write(dump_path(folder, program, phase), graph.to_string().as_bytes()),
-            None => self.bar.suspend(|| self.console.print(&graph.to_string())),
+    fn dump(&mut self, program: &str, phase: Phase, text: &dyn std::fmt::Display) {
+        if !self.dumps.contains(&phase) {
+            return;
         }
+        let written = match self.folder {
+            Some(folder) => file::write(dump_path(folder, program, phase), text.to_string().as_bytes()),
+            None => self.bar.suspend(|| self.console.print(&text.to_string())),
+        };
+        self.failed.take(written);
     }
 }
 
@@ -56,10 +65,14 @@ impl Observer for Watch<'_> {
 
     fn end(&mut self, program: &str, phase: Phase, graph: &Graph, elapsed: Duration) {
         self.timings.push((program.to_owned(), phase, elapsed));
-        if self.dumps.contains(&phase) {
-            let written = self.dump(program, phase, graph);
-            self.failed.take(written);
+        // A plan says more than the graph behind it.
+        if phase != Phase::Plan {
+            self.dump(program, phase, graph);
         }
+    }
+
+    fn planned(&mut self, plan: &Plan) {
+        self.dump(&plan.name, Phase::Plan, plan);
     }
 
     fn written(&mut self, done: u64, total: u64) {
@@ -78,10 +91,7 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Names of programs may hold anything; a file name may not.
 fn dump_path(folder: &Path, program: &str, phase: Phase) -> PathBuf {
-    let safe: String = program
-        .chars()
-        .map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' })
-        .collect();
+    let safe: String = program.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
     folder.join(format!("{safe}.{phase}.m4c"))
 }
 

@@ -1,15 +1,18 @@
 //! From model files to an artifact, phase by phase.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::emit::{Provenance, Source, emit};
 use crate::facts::facts;
 use crate::import::import;
 use crate::lower::lower;
 use crate::onnx::ModelFile;
 use crate::phase::Phase;
+use crate::plan::{Plan, plan};
 use crate::project::{DimSetting, Project, ProgramSource};
-use m4c_ir::Graph;
+use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Watches a compilation: progress bars, dumps and timings are observers.
@@ -19,6 +22,9 @@ pub trait Observer {
 
     /// A phase of a program has ended; `graph` is what it leaves.
     fn end(&mut self, _program: &str, _phase: Phase, _graph: &Graph, _elapsed: Duration) {}
+
+    /// A program's plan is made.
+    fn planned(&mut self, _plan: &Plan) {}
 
     /// Of `total` weight bytes `done` are written.
     fn written(&mut self, _done: u64, _total: u64) {}
@@ -60,73 +66,182 @@ pub struct ProgramReport {
     pub seconds: Vec<(String, f64)>,
 }
 
-/// A graph and what is known of the way to it.
-pub struct Compiled {
-    /// The graph that the last phase left.
-    pub graph: Graph,
-    /// What the phases did.
-    pub report: ProgramReport,
-    /// Warnings.
-    pub diagnostics: Diagnostics,
-}
-
-/// Runs one program's phases up to and including `last` (at most [`Phase::Lower`]).
+/// Runs one program's phases up to and including `last` (at most [`Phase::Plan`]) and gives the graph that it leaves.
 ///
 /// # Errors
 /// Everything that is wrong with the model.
 pub fn graph_after(
     project: &Project,
-    program: &ProgramSource,
+    program: &str,
     target: &dyn Target,
     last: Phase,
     observer: &mut dyn Observer,
-) -> Result<Compiled, Diagnostics> {
-    let mut run = Run { program: &program.name, report: ProgramReport::default(), observer };
-    run.report.name = program.name.clone();
-    let file = ModelFile::open(&program.model)?;
+) -> Result<Graph, Diagnostics> {
+    let Some(source) = project.programs.iter().find(|source| source.name == program) else {
+        let names: Vec<&str> = project.programs.iter().map(|source| source.name.as_str()).collect();
+        let message = format!("there is no program `{program}`");
+        return Err(Diagnostic::error(codes::M4_TOML_SYNTAX, message).help(format!("there are {}", names.join(", "))).into());
+    };
+    let lowered = graphs(project, source, target, last, observer)?;
+    if last < Phase::Plan {
+        return Ok(lowered.graph);
+    }
+    let mut report = lowered.report;
+    Ok(planned(&lowered.graph, target, &mut report, observer)?.graph)
+}
+
+/// Compiles all programs of a project into one artifact file. Nothing is left behind on failure.
+///
+/// # Errors
+/// Everything that is wrong with the models, or why the file cannot be written.
+pub fn compile(
+    project: &Project,
+    target: &dyn Target,
+    output: &Path,
+    observer: &mut dyn Observer,
+) -> Result<(Report, Diagnostics), Diagnostics> {
+    let (mut plans, mut report, mut diagnostics) = (Vec::new(), Report::default(), Diagnostics::new());
+    let mut sources = Vec::new();
+    for source in &project.programs {
+        let mut lowered = graphs(project, source, target, Phase::Lower, observer)?;
+        plans.push(planned(&lowered.graph, target, &mut lowered.report, observer)?);
+        diagnostics.extend(lowered.diagnostics);
+        sources.extend(lowered.sources);
+        report.programs.push(lowered.report);
+    }
+    unused_dims(project, &report.programs, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    let provenance = Provenance { sources: named_once(sources), flags: flags(project, target) };
+    if let Some(last) = plans.last() {
+        observer.begin(&last.name, Phase::Emit);
+    }
+    let start = Instant::now();
+    report.artifact_bytes =
+        emit(&plans, &provenance, target, output, &mut |done, total| observer.written(done, total))?;
+    let elapsed = start.elapsed();
+    if let (Some(last), Some(program)) = (plans.last(), report.programs.last_mut()) {
+        program.seconds.push((Phase::Emit.to_string(), elapsed.as_secs_f64()));
+        observer.end(&last.name, Phase::Emit, &last.graph, elapsed);
+    }
+    Ok((report, diagnostics))
+}
+
+/// What the phases that end in a graph leave of one program.
+struct Graphs {
+    graph: Graph,
+    report: ProgramReport,
+    diagnostics: Diagnostics,
+    sources: Vec<Source>,
+}
+
+fn graphs(
+    project: &Project,
+    source: &ProgramSource,
+    target: &dyn Target,
+    last: Phase,
+    observer: &mut dyn Observer,
+) -> Result<Graphs, Diagnostics> {
+    let mut report = ProgramReport { name: source.name.clone(), ..ProgramReport::default() };
+    let file = ModelFile::open(&source.model)?;
     let mut diagnostics = Diagnostics::new();
     let mut onnx_nodes = 0;
-    let mut graph = run.phase(Phase::Import, || {
-        let (imported, warnings) = import(&file, &program.name)?;
+    let mut graph = timed(Phase::Import, &mut report, observer, || {
+        let (imported, warnings) = import(&file, &source.name)?;
         diagnostics.extend(warnings);
         onnx_nodes = imported.onnx_nodes;
         Ok(imported.graph)
     })?;
-    run.report.dims = graph.ranges.keys().cloned().collect();
+    report.onnx_nodes = onnx_nodes;
+    report.dims = graph.ranges.keys().cloned().collect();
     if last >= Phase::Facts {
-        let settings = settings(project, program, &graph);
-        graph = run.phase(Phase::Facts, || facts(&graph, &settings).map_err(|errors| at(errors, program)))?;
+        let settings = settings(project, source, &graph);
+        graph = timed(Phase::Facts, &mut report, observer, || {
+            facts(&graph, &settings).map_err(|errors| placed(errors, source))
+        })?;
     }
     if last >= Phase::Lower {
-        graph = run.phase(Phase::Lower, || lower(&graph, target))?;
+        graph = timed(Phase::Lower, &mut report, observer, || lower(&graph, target))?;
     }
-    let mut report = run.report;
-    report.onnx_nodes = onnx_nodes;
     report.nodes = graph.operator_count();
     report.symbols = graph.ranges.iter().map(|(name, range)| (name.clone(), range.to_string())).collect();
     report.guards = graph.guards.iter().map(ToString::to_string).collect();
-    Ok(Compiled { graph, report, diagnostics })
+    let sources = sources(&file, &graph);
+    Ok(Graphs { graph, report, diagnostics, sources })
 }
 
-struct Run<'a> {
-    program: &'a str,
-    report: ProgramReport,
-    observer: &'a mut dyn Observer,
+fn timed(
+    phase: Phase,
+    report: &mut ProgramReport,
+    observer: &mut dyn Observer,
+    work: impl FnOnce() -> Result<Graph, Diagnostics>,
+) -> Result<Graph, Diagnostics> {
+    observer.begin(&report.name, phase);
+    let start = Instant::now();
+    let graph = work()?;
+    let elapsed = start.elapsed();
+    report.seconds.push((phase.to_string(), elapsed.as_secs_f64()));
+    observer.end(&report.name, phase, &graph, elapsed);
+    Ok(graph)
 }
 
-impl Run<'_> {
-    fn phase(&mut self, phase: Phase, work: impl FnOnce() -> Result<Graph, Diagnostics>) -> Result<Graph, Diagnostics> {
-        self.observer.begin(self.program, phase);
-        let start = Instant::now();
-        let graph = work()?;
-        let elapsed = start.elapsed();
-        self.report.seconds.push((phase.to_string(), elapsed.as_secs_f64()));
-        self.observer.end(self.program, phase, &graph, elapsed);
-        Ok(graph)
+fn planned(
+    graph: &Graph,
+    target: &dyn Target,
+    report: &mut ProgramReport,
+    observer: &mut dyn Observer,
+) -> Result<Plan, Diagnostics> {
+    observer.begin(&report.name, Phase::Plan);
+    let start = Instant::now();
+    let plan = plan(graph, target)?;
+    let elapsed = start.elapsed();
+    report.seconds.push((Phase::Plan.to_string(), elapsed.as_secs_f64()));
+    report.steps = plan.steps.len();
+    observer.end(&report.name, Phase::Plan, &plan.graph, elapsed);
+    observer.planned(&plan);
+    Ok(plan)
+}
+
+/// The model and the files that its weights lie in.
+fn sources(file: &ModelFile, graph: &Graph) -> Vec<Source> {
+    let mut sources = vec![Source::new(file.path(), file.source().bytes())];
+    let mut seen: Vec<Arc<DataFile>> = Vec::new();
+    for value in graph.order() {
+        if let NodeKind::Constant(Constant::Stored { file: data, .. }) = &graph.node(value).kind
+            && !seen.iter().any(|known| Arc::ptr_eq(known, data))
+        {
+            let model_itself = std::ptr::eq(data.bytes().as_ptr(), file.source().bytes().as_ptr());
+            if !model_itself {
+                sources.push(Source::new(Path::new(data.name()), data.bytes()));
+            }
+            seen.push(data.clone());
+        }
     }
+    sources
 }
 
-/// Common settings of dimensions that the program has, then its own. A name that no program has is an error of the
+fn named_once(sources: Vec<Source>) -> Vec<Source> {
+    let mut once: Vec<Source> = Vec::new();
+    for source in sources {
+        if !once.contains(&source) {
+            once.push(source);
+        }
+    }
+    once
+}
+
+/// The settings that change the result, as they would be typed.
+fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
+    let dim = |setting: &DimSetting| format!("--dim {}={}", setting.name, setting.range);
+    let own = project.programs.iter().flat_map(|program| {
+        program.dims.iter().map(move |setting| format!("{}: {}", program.name, dim(setting)))
+    });
+    let target = format!("--target {}", target.profile().id);
+    [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).collect()
+}
+
+/// Common settings of dimensions that the program has, then its own. A name that it lacks is an error where it is the
 /// only program; with several, [`unused_dims`] tells.
 fn settings(project: &Project, program: &ProgramSource, graph: &Graph) -> Vec<DimSetting> {
     let alone = project.programs.len() == 1;
@@ -135,7 +250,7 @@ fn settings(project: &Project, program: &ProgramSource, graph: &Graph) -> Vec<Di
     common.filter(own).chain(&program.dims).cloned().collect()
 }
 
-fn at(errors: Diagnostics, program: &ProgramSource) -> Diagnostics {
+fn placed(errors: Diagnostics, program: &ProgramSource) -> Diagnostics {
     let mut placed = Diagnostics::new();
     placed.extend(errors.into_iter().map(|error| error.at_if_unplaced(program.model.as_path())));
     placed
@@ -144,8 +259,7 @@ fn at(errors: Diagnostics, program: &ProgramSource) -> Diagnostics {
 /// Common dimensions that no program has.
 fn unused_dims(project: &Project, reports: &[ProgramReport], diagnostics: &mut Diagnostics) {
     for setting in &project.dims {
-        let has = |report: &ProgramReport| report.dims.iter().any(|name| *name == setting.name);
-        if !reports.iter().any(has) {
+        if !reports.iter().any(|report| report.dims.contains(&setting.name)) {
             let message = format!("no program has a dimension `{}`", setting.name);
             diagnostics.push(Diagnostic::error(codes::DIM_UNKNOWN, message));
         }

@@ -116,10 +116,8 @@ impl Build for Lowering<'_> {
         let constant = all_known && constants::is_fixed(&attrs, &result);
         // What is known when compiling never needs a kernel.
         if !constant {
-            let view = |value: &Value| OperandView {
-                fact: self.builder.fact(*value),
-                constant: self.is_constant(*value),
-            };
+            let view =
+                |value: &Value| OperandView { fact: self.builder.fact(*value), constant: self.is_constant(*value) };
             let node = NodeView {
                 op,
                 attrs: &attrs,

@@ -18,7 +18,7 @@ fn artifact() -> Vec<u8> {
     let elements = exprs.mul(rows, three);
     let size = exprs.mul(elements, four);
     let dims = [rows, three];
-    let port = |name: &str| Port { name: name.into(), dtype: DType::F32, dims: dims.to_vec() };
+    let port = |name: &str| Port { name: name.into(), dtype: DType::F32, dims: dims.to_vec(), tolerance: 0.0 };
     let tensor = |place, index| Operand::new(place, index, DType::F32, &dims);
     let step = |operands, result, node| Step { kernel: 0, operands, results: vec![result], params: vec![], node };
     let weight = Operand::new(Place::Constant, weight.0, DType::F32, &[]);

@@ -151,7 +151,12 @@ fn guard(budget: &mut Budget, from: raw::GuardRef<'_>) -> Result<Guard, Error> {
 }
 
 fn port(budget: &mut Budget, from: raw::PortRef<'_>) -> Result<Port, Error> {
-    Ok(Port { name: budget.text(from.name())?, dtype: from.dtype().map_err(broken)?, dims: budget.dims(from.dims())? })
+    Ok(Port {
+        name: budget.text(from.name())?,
+        dtype: from.dtype().map_err(broken)?,
+        dims: budget.dims(from.dims())?,
+        tolerance: from.tolerance().map_err(broken)?,
+    })
 }
 
 fn buffer(_: &mut Budget, from: raw::BufferRef<'_>) -> Result<Buffer, Error> {

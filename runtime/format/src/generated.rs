@@ -2693,8 +2693,8 @@ mod root {
             /// The table `Port` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Port` in the file `artifact.fbs:25`
-            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            /// * Table `Port` in the file `artifact.fbs:26`
+            #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Port {
                 /// The field `name` in the table `Port`
                 pub name: ::planus::alloc::string::String,
@@ -2702,6 +2702,8 @@ mod root {
                 pub dtype: self::DType,
                 /// The field `dims` in the table `Port`
                 pub dims: ::planus::alloc::vec::Vec<u32>,
+                /// The field `tolerance` in the table `Port`
+                pub tolerance: f32,
             }
 
             #[allow(clippy::derivable_impls)]
@@ -2711,6 +2713,7 @@ mod root {
                         name: ::core::default::Default::default(),
                         dtype: self::DType::Bool,
                         dims: ::core::default::Default::default(),
+                        tolerance: 0.0,
                     }
                 }
             }
@@ -2728,16 +2731,21 @@ mod root {
                     field_name: impl ::planus::WriteAs<::planus::Offset<str>>,
                     field_dtype: impl ::planus::WriteAsDefault<self::DType, self::DType>,
                     field_dims: impl ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
+                    field_tolerance: impl ::planus::WriteAsDefault<f32, f32>,
                 ) -> ::planus::Offset<Self> {
                     let prepared_name = field_name.prepare(builder);
                     let prepared_dtype = field_dtype.prepare(builder, &self::DType::Bool);
                     let prepared_dims = field_dims.prepare(builder, &());
+                    let prepared_tolerance = field_tolerance.prepare(builder, &0.0);
 
-                    let mut table_writer: ::planus::table_writer::TableWriter<10> =
+                    let mut table_writer: ::planus::table_writer::TableWriter<12> =
                         ::core::default::Default::default();
                     table_writer.write_entry::<::planus::Offset<str>>(0);
                     if prepared_dims.is_some() {
                         table_writer.write_entry::<::planus::Offset<[u32]>>(2);
+                    }
+                    if prepared_tolerance.is_some() {
+                        table_writer.write_entry::<f32>(3);
                     }
                     if prepared_dtype.is_some() {
                         table_writer.write_entry::<self::DType>(1);
@@ -2748,6 +2756,11 @@ mod root {
                             object_writer.write::<_, _, 4>(&prepared_name);
                             if let ::core::option::Option::Some(prepared_dims) = prepared_dims {
                                 object_writer.write::<_, _, 4>(&prepared_dims);
+                            }
+                            if let ::core::option::Option::Some(prepared_tolerance) =
+                                prepared_tolerance
+                            {
+                                object_writer.write::<_, _, 4>(&prepared_tolerance);
                             }
                             if let ::core::option::Option::Some(prepared_dtype) = prepared_dtype {
                                 object_writer.write::<_, _, 1>(&prepared_dtype);
@@ -2782,7 +2795,7 @@ mod root {
             impl ::planus::WriteAsOffset<Port> for Port {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Port> {
-                    Port::create(builder, &self.name, self.dtype, &self.dims)
+                    Port::create(builder, &self.name, self.dtype, &self.dims, self.tolerance)
                 }
             }
 
@@ -2846,6 +2859,28 @@ mod root {
             }
 
             impl<T0, T1, T2> PortBuilder<(T0, T1, T2)> {
+                /// Setter for the [`tolerance` field](Port#structfield.tolerance).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn tolerance<T3>(self, value: T3) -> PortBuilder<(T0, T1, T2, T3)>
+                where
+                    T3: ::planus::WriteAsDefault<f32, f32>,
+                {
+                    let (v0, v1, v2) = self.0;
+                    PortBuilder((v0, v1, v2, value))
+                }
+
+                /// Sets the [`tolerance` field](Port#structfield.tolerance) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn tolerance_as_default(
+                    self,
+                ) -> PortBuilder<(T0, T1, T2, ::planus::DefaultValue)> {
+                    self.tolerance(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3> PortBuilder<(T0, T1, T2, T3)> {
                 /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Port].
                 #[inline]
                 pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Port>
@@ -2860,7 +2895,8 @@ mod root {
                 T0: ::planus::WriteAs<::planus::Offset<str>>,
                 T1: ::planus::WriteAsDefault<self::DType, self::DType>,
                 T2: ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
-            > ::planus::WriteAs<::planus::Offset<Port>> for PortBuilder<(T0, T1, T2)>
+                T3: ::planus::WriteAsDefault<f32, f32>,
+            > ::planus::WriteAs<::planus::Offset<Port>> for PortBuilder<(T0, T1, T2, T3)>
             {
                 type Prepared = ::planus::Offset<Port>;
 
@@ -2874,7 +2910,8 @@ mod root {
                 T0: ::planus::WriteAs<::planus::Offset<str>>,
                 T1: ::planus::WriteAsDefault<self::DType, self::DType>,
                 T2: ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
-            > ::planus::WriteAsOptional<::planus::Offset<Port>> for PortBuilder<(T0, T1, T2)>
+                T3: ::planus::WriteAsDefault<f32, f32>,
+            > ::planus::WriteAsOptional<::planus::Offset<Port>> for PortBuilder<(T0, T1, T2, T3)>
             {
                 type Prepared = ::planus::Offset<Port>;
 
@@ -2891,12 +2928,13 @@ mod root {
                 T0: ::planus::WriteAs<::planus::Offset<str>>,
                 T1: ::planus::WriteAsDefault<self::DType, self::DType>,
                 T2: ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
-            > ::planus::WriteAsOffset<Port> for PortBuilder<(T0, T1, T2)>
+                T3: ::planus::WriteAsDefault<f32, f32>,
+            > ::planus::WriteAsOffset<Port> for PortBuilder<(T0, T1, T2, T3)>
             {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Port> {
-                    let (v0, v1, v2) = &self.0;
-                    Port::create(builder, v0, v1, v2)
+                    let (v0, v1, v2, v3) = &self.0;
+                    Port::create(builder, v0, v1, v2, v3)
                 }
             }
 
@@ -2930,6 +2968,14 @@ mod root {
                             .unwrap_or(::planus::Vector::new_empty()),
                     )
                 }
+
+                /// Getter for the [`tolerance` field](Port#structfield.tolerance).
+                #[inline]
+                pub fn tolerance(&self) -> ::planus::Result<f32> {
+                    ::core::result::Result::Ok(
+                        self.0.access(3, "Port", "tolerance")?.unwrap_or(0.0),
+                    )
+                }
             }
 
             impl<'a> ::core::fmt::Debug for PortRef<'a> {
@@ -2938,6 +2984,7 @@ mod root {
                     f.field("name", &self.name());
                     f.field("dtype", &self.dtype());
                     f.field("dims", &self.dims());
+                    f.field("tolerance", &self.tolerance());
                     f.finish()
                 }
             }
@@ -2951,6 +2998,7 @@ mod root {
                         name: ::core::convert::Into::into(value.name()?),
                         dtype: ::core::convert::TryInto::try_into(value.dtype()?)?,
                         dims: value.dims()?.to_vec()?,
+                        tolerance: ::core::convert::TryInto::try_into(value.tolerance()?)?,
                     })
                 }
             }
@@ -3027,7 +3075,7 @@ mod root {
             /// The table `Step` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Step` in the file `artifact.fbs:28`
+            /// * Table `Step` in the file `artifact.fbs:29`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Step {
                 /// The field `kernel` in the table `Step`
@@ -3495,7 +3543,7 @@ mod root {
             /// The table `Kernel` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Kernel` in the file `artifact.fbs:31`
+            /// * Table `Kernel` in the file `artifact.fbs:32`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Kernel {
                 /// The field `executor` in the table `Kernel`
@@ -3772,7 +3820,7 @@ mod root {
             /// The table `NodeName` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `NodeName` in the file `artifact.fbs:34`
+            /// * Table `NodeName` in the file `artifact.fbs:35`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct NodeName {
                 /// The field `op` in the table `NodeName`
@@ -4049,8 +4097,8 @@ mod root {
             /// The table `Program` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Program` in the file `artifact.fbs:36`
-            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            /// * Table `Program` in the file `artifact.fbs:37`
+            #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Program {
                 /// The field `name` in the table `Program`
                 pub name: ::planus::alloc::string::String,
@@ -4847,7 +4895,7 @@ mod root {
             /// The struct `Digest` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Struct `Digest` in the file `artifact.fbs:50`
+            /// * Struct `Digest` in the file `artifact.fbs:51`
             #[derive(Copy, Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash, Default)]
             pub struct Digest {
                 /// The field `w0` in the struct `Digest`
@@ -5086,7 +5134,7 @@ mod root {
             /// The table `Segment` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Segment` in the file `artifact.fbs:53`
+            /// * Table `Segment` in the file `artifact.fbs:54`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Segment {
                 /// The field `offset` in the table `Segment`
@@ -5417,7 +5465,7 @@ mod root {
             /// The table `Constant` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Constant` in the file `artifact.fbs:56`
+            /// * Table `Constant` in the file `artifact.fbs:57`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Constant {
                 /// The field `segment` in the table `Constant`
@@ -5900,7 +5948,7 @@ mod root {
             /// The table `SourceFile` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `SourceFile` in the file `artifact.fbs:58`
+            /// * Table `SourceFile` in the file `artifact.fbs:59`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct SourceFile {
                 /// The field `name` in the table `SourceFile`
@@ -6172,7 +6220,7 @@ mod root {
             /// The table `Provenance` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Provenance` in the file `artifact.fbs:59`
+            /// * Table `Provenance` in the file `artifact.fbs:60`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Provenance {
                 /// The field `compiler` in the table `Provenance`
@@ -6542,8 +6590,8 @@ mod root {
             /// The table `Artifact` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Artifact` in the file `artifact.fbs:61`
-            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            /// * Table `Artifact` in the file `artifact.fbs:62`
+            #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Artifact {
                 /// The field `programs` in the table `Artifact`
                 pub programs: ::planus::alloc::vec::Vec<self::Program>,

@@ -35,6 +35,8 @@ pub struct Port {
     pub dtype: DType,
     /// One expression a dimension.
     pub dims: DimList,
+    /// The relative difference that a comparison of an output with another engine allows; 0 for inputs.
+    pub tolerance: f32,
 }
 
 /// The expressions of up to [`MAX_RANK`](crate::MAX_RANK) dimensions.

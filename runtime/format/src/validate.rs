@@ -90,6 +90,8 @@ fn symbols(program: &Program) -> Checked {
 fn ports(program: &Program, ports: &[Port]) -> Checked {
     let known = ports.iter().flat_map(|port| port.dims.iter()).all(|&expr| is_expr(program, expr));
     require(known, "a port names no expression")?;
+    let sound = ports.iter().all(|port| port.tolerance.is_finite() && port.tolerance >= 0.0);
+    require(sound, "a tolerance is negative or no number")?;
     unique(ports.iter().map(|port| &*port.name), "two ports have the same name")
 }
 

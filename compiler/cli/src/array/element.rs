@@ -24,12 +24,7 @@ const KNOWN: &[(&str, DType)] = &[
     ("<f4", DType::F32),
 ];
 
-const FOREIGN: &[(&str, &str)] = &[
-    ("<u2", "uint16"),
-    ("<u4", "uint32"),
-    ("<u8", "uint64"),
-    ("<f8", "float64"),
-];
+const FOREIGN: &[(&str, &str)] = &[("<u2", "uint16"), ("<u4", "uint32"), ("<u8", "uint64"), ("<f8", "float64")];
 
 impl Element {
     /// The type behind a type descriptor; `None` for objects, texts, records, complex numbers and the other byte order.
@@ -54,10 +49,7 @@ impl Element {
 
 /// The type descriptor of a storage type; 4-bit types have none.
 pub(crate) fn descriptor(dtype: DType) -> Option<&'static str> {
-    KNOWN
-        .iter()
-        .find(|(_, known)| *known == dtype)
-        .map(|(name, _)| *name)
+    KNOWN.iter().find(|(_, known)| *known == dtype).map(|(name, _)| *name)
 }
 
 #[cfg(test)]

@@ -56,9 +56,7 @@ impl ArrayFile {
 
     /// Reads one of the arrays.
     pub(crate) fn read(&mut self, name: &str) -> Result<Array, ReadError> {
-        let fault = |what: &str| {
-            ReadError::Unreadable(unreadable(&self.path, &format!("array `{name}`: {what}")))
-        };
+        let fault = |what: &str| ReadError::Unreadable(unreadable(&self.path, &format!("array `{name}`: {what}")));
         let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
             Err(error) => return Err(fault(&error.to_string())),
@@ -75,11 +73,7 @@ pub(crate) fn read_npy(path: &Path) -> Result<Array, ReadError> {
     read_from(&mut BufReader::new(file), size, fault)
 }
 
-fn read_from(
-    from: &mut impl Read,
-    size: u64,
-    fault: impl Fn(&str) -> ReadError,
-) -> Result<Array, ReadError> {
+fn read_from(from: &mut impl Read, size: u64, fault: impl Fn(&str) -> ReadError) -> Result<Array, ReadError> {
     let header = NpyHeader::read(from).map_err(|what| fault(&what))?;
     match header.element {
         Element::Foreign(dtype) => Err(ReadError::Foreign { dtype, shape: header.shape }),

@@ -41,11 +41,9 @@ impl NpyHeader {
         if nesting.max().unwrap_or(0) > DEEPEST {
             return Err("its header nests too deeply".into());
         }
-        let header = Header::from_reader(&mut &*text)
-            .map_err(|error| format!("its header cannot be read: {error}"))?;
+        let header = Header::from_reader(&mut &*text).map_err(|error| format!("its header cannot be read: {error}"))?;
         let element = match header.type_descriptor.as_string() {
-            Some(name) => Element::parse(name)
-                .ok_or_else(|| format!("m4c has no type for its elements, `{name}`"))?,
+            Some(name) => Element::parse(name).ok_or_else(|| format!("m4c has no type for its elements, `{name}`"))?,
             None => return Err("its elements are records".into()),
         };
         let columns_first = header.layout.is_fortran();
@@ -56,12 +54,7 @@ impl NpyHeader {
     ///
     /// # Errors
     /// What is wrong with the file, to follow its name.
-    pub(crate) fn read_array(
-        self,
-        dtype: DType,
-        from: &mut impl Read,
-        size: u64,
-    ) -> Result<Array, String> {
+    pub(crate) fn read_array(self, dtype: DType, from: &mut impl Read, size: u64) -> Result<Array, String> {
         let elements = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         let needed = elements.and_then(|elements| dtype.bytes(elements));
         let needed = needed.ok_or("its shape is too large")?;
@@ -71,9 +64,7 @@ impl NpyHeader {
         }
         // Grows with what really comes: an archive may promise more than it holds.
         let mut bytes = Vec::new();
-        from.take(needed as u64)
-            .read_to_end(&mut bytes)
-            .map_err(|error| error.to_string())?;
+        from.take(needed as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         if bytes.len() != needed {
             return Err(format!("it ends after {} of {needed} bytes", bytes.len()));
         }
@@ -177,9 +168,8 @@ mod tests {
 
     #[test]
     fn broken_files_are_refused_before_memory_is_taken() {
-        let with = |descr: &str, shape: &str| {
-            format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}")
-        };
+        let with =
+            |descr: &str, shape: &str| format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}");
         let huge = "(18446744073709551615, 2)";
         for (bytes, reason) in [
             (b"hello".to_vec(), "ends in its header"),

@@ -37,9 +37,7 @@ impl Array {
 
     /// The elements as numbers.
     pub(crate) fn numbers(&self) -> Vec<f64> {
-        self.to_tensor()
-            .and_then(|tensor| tensor.as_f64s())
-            .unwrap_or_default()
+        self.to_tensor().and_then(|tensor| tensor.as_f64s()).unwrap_or_default()
     }
 
     /// Type and shape, `f32[2, 3]`.

@@ -1,7 +1,7 @@
 //! Archives of named arrays.
 
-use super::header;
 use super::Array;
+use super::header;
 use m4c_compiler::diagnostic::{Diagnostic, codes};
 use m4c_compiler::file;
 use std::io::{Cursor, Write};

@@ -12,7 +12,6 @@ use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::onnx_out::write_onnx;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
-use m4c_ir::{Graph, NodeKind};
 use m4c_target::Target;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -53,7 +52,7 @@ pub(crate) struct Compile {
     #[arg(long, value_name = "PHASE", help_heading = "Looking inside")]
     stop_after: Option<GraphPhase>,
 
-    /// Print the graph that a phase leaves; may be repeated
+    /// Print what a phase leaves, a graph or a plan, as text; may be repeated
     #[arg(long, value_name = "PHASE", help_heading = "Looking inside")]
     dump: Vec<GraphPhase>,
 
@@ -61,7 +60,7 @@ pub(crate) struct Compile {
     #[arg(long, value_name = "DIR", requires = "dump", help_heading = "Looking inside")]
     dump_dir: Option<PathBuf>,
 
-    /// Write the graph instead of an artifact: as it is after --stop-after, or after the last phase that has a graph
+    /// Write the graph instead of an artifact: as it is after --stop-after, by default after lower
     ///
     /// With several programs, each goes to a file of its own: OUT.onnx becomes OUT.PROGRAM.onnx.
     #[arg(long, value_name = "FORMAT", requires = "output", help_heading = "Looking inside")]
@@ -115,9 +114,7 @@ impl Compile {
         let dumps: Vec<Phase> = self.dump.iter().map(|phase| phase.0).collect();
         let mut watch = Watch::new(console, &dumps, self.dump_dir.as_deref());
         let (report, warnings) = match (self.emit, self.stop_after, &self.output) {
-            (None, None, Some(output)) => {
-                compile::compile(&project, &*target, output, &mut watch)?
-            }
+            (None, None, Some(output)) => compile::compile(&project, &*target, output, &mut watch)?,
             (_, stop_after, _) => {
                 let last = stop_after.map_or(Phase::Lower, |phase| phase.0);
                 (self.graphs(&project, &*target, last, &mut watch)?, Diagnostics::new())
@@ -143,7 +140,8 @@ impl Compile {
             }
             report.programs.push(ProgramReport {
                 name: program.name.clone(),
-                nodes: applications(&graph),
+                nodes: graph.operator_count(),
+                symbols: graph.ranges.iter().map(|(name, range)| (name.clone(), range.to_string())).collect(),
                 guards: graph.guards.iter().map(ToString::to_string).collect(),
                 ..ProgramReport::default()
             });
@@ -189,6 +187,9 @@ impl Compile {
                 parts.push(count(program.steps, "step"));
             }
             let _ = writeln!(out, "{}: {}", program.name, parts.join(", "));
+            for (symbol, range) in &program.symbols {
+                let _ = writeln!(out, "  size {symbol} = {}", range.strip_suffix(":1").unwrap_or(range));
+            }
             for guard in &program.guards {
                 let _ = writeln!(out, "  relies on {guard}");
             }
@@ -232,10 +233,6 @@ pub(crate) fn is_manifest(path: &Path) -> bool {
 
 fn emitted(output: &Path, program: &str, programs: usize) -> PathBuf {
     if programs == 1 { output.to_owned() } else { output.with_extension(format!("{program}.onnx")) }
-}
-
-fn applications(graph: &Graph) -> usize {
-    graph.order().into_iter().filter(|value| matches!(graph.node(*value).kind, NodeKind::Apply { .. })).count()
 }
 
 /// Makes a folder for output.

@@ -146,7 +146,11 @@ impl Inspect {
             None => (0..artifact.programs().len()).filter_map(|index| Program::nth(&artifact, index).ok()).collect(),
         };
         let report = self.report(&artifact, &programs)?;
-        if self.json { console.print_json(&report)? } else { console.print(&report.text(self.ops))? }
+        if self.json {
+            console.print_json(&report)?
+        } else {
+            console.print(&report.text(self.ops))?
+        }
         fine()
     }
 
@@ -170,7 +174,10 @@ impl Inspect {
         for program in programs {
             let mine = self.bound.iter().filter(|size| program.symbol(&size.name).is_ok()).cloned();
             match bounded(Bounds::of(program), program, &mine.collect::<Vec<_>>()) {
-                Ok(bounds) => rows.push(program_row(program, &bounds, self.ops)),
+                Ok(bounds) => {
+                    let list = self.ops.then(|| steps(artifact, program));
+                    rows.push(program_row(program, &bounds, list));
+                }
                 Err(more) => diagnostics.extend(more),
             }
         }
@@ -197,7 +204,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn program_row(program: &Program<'_>, bounds: &Bounds, with_steps: bool) -> ProgramRow {
+fn program_row(program: &Program<'_>, bounds: &Bounds, step_list: Option<Vec<StepRow>>) -> ProgramRow {
     let tables = program.tables();
     let ports = |ports: &[m4c_runtime::Port]| {
         let row = |port: &m4c_runtime::Port| PortRow {
@@ -229,7 +236,7 @@ fn program_row(program: &Program<'_>, bounds: &Bounds, with_steps: bool) -> Prog
         memory: memory(program, bounds),
         steps: tables.steps().len(),
         kernels,
-        step_list: with_steps.then(|| steps(program)),
+        step_list,
     }
 }
 
@@ -245,19 +252,29 @@ fn memory(program: &Program<'_>, bounds: &Bounds) -> Memory {
     }
 }
 
-fn steps(program: &Program<'_>) -> Vec<StepRow> {
-    let tables = program.tables();
-    let tensor = |tensor: &m4c_format::program::Tensor| {
-        let place = match tensor.place {
-            Place::Absent => return "absent".to_owned(),
-            Place::Buffer => "buffer",
-            Place::Constant => "constant",
-            Place::Input => "input",
-            Place::Output => "output",
-        };
-        let dims: Vec<String> = tensor.dims.iter().map(|&dim| program.render(dim)).collect();
-        format!("{place} {} {}[{}]", tensor.index, tensor.dtype.name(), dims.join(", "))
+/// A tensor in its place, `buffer 3 f32[batch, 64]`.
+fn tensor_text(artifact: &Artifact<'_>, program: &Program<'_>, tensor: &m4c_format::program::Tensor) -> String {
+    let (index, dtype) = (tensor.index, tensor.dtype.name());
+    let place = match tensor.place {
+        Place::Absent => return "absent".into(),
+        Place::Buffer => "buffer",
+        Place::Input => "input",
+        Place::Output => "output",
+        // A constant knows its own sizes.
+        Place::Constant => {
+            let Some(constant) = artifact.constants().get(index as usize) else { return "?".into() };
+            let dims: Vec<String> = constant.dims.iter().map(ToString::to_string).collect();
+            let layout = if constant.layout.is_empty() { "" } else { " as " };
+            return format!("constant {index} {dtype}[{}]{layout}{}", dims.join(", "), constant.layout);
+        }
     };
+    let dims: Vec<String> = tensor.dims.iter().map(|&dim| program.render(dim)).collect();
+    format!("{place} {index} {dtype}[{}]", dims.join(", "))
+}
+
+fn steps(artifact: &Artifact<'_>, program: &Program<'_>) -> Vec<StepRow> {
+    let tables = program.tables();
+    let tensor = |tensor| tensor_text(artifact, program, tensor);
     let rows = tables.steps().iter().enumerate().map(|(index, step)| {
         let node = tables.nodes().get(step.node as usize);
         let kernel = tables.kernels().get(step.kernel as usize);

@@ -112,7 +112,8 @@ fn listing() -> String {
         (count(composite::ALL.len(), "composite"), composite::ALL),
         (count(structural::ALL.len(), "structural form"), structural::ALL),
     ] {
-        let mut rows = Table::new(&[("name", Align::Left), ("numerics", Align::Left), ("what it computes", Align::Left)]);
+        let mut rows =
+            Table::new(&[("name", Align::Left), ("numerics", Align::Left), ("what it computes", Align::Left)]);
         for op in ops {
             rows.row([op.name, op.numerics.name(), op.summary]);
         }

@@ -33,11 +33,8 @@ struct Row {
 impl Phases {
     pub(crate) fn run(&self, console: Console) -> Outcome {
         if self.json {
-            let rows = PHASES.iter().map(|entry| Row {
-                name: entry.name,
-                summary: entry.summary,
-                leaves: entry.leaves,
-            });
+            let rows =
+                PHASES.iter().map(|entry| Row { name: entry.name, summary: entry.summary, leaves: entry.leaves });
             console.print_json(&rows.collect::<Vec<_>>())?;
             return fine();
         }

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// Takes inputs from NumPy files or makes random ones, prints type, shape and range of every output, and compares with
 /// expected results. Sizes are taken from the inputs. Exits with 1 where a comparison fails.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, mut_arg("size", |size| size.visible_alias("dim")))]
 pub(crate) struct Run {
     /// The artifact
     #[arg(value_name = "FILE.m4fw")]
@@ -118,7 +118,11 @@ impl Run {
             comparisons: comparisons.as_deref(),
             profile: profile.map(|profile| profile.report(&program)),
         };
-        if self.json { console.print_json(&report)? } else { console.print(&text(&report))? }
+        if self.json {
+            console.print_json(&report)?
+        } else {
+            console.print(&text(&report))?
+        }
 
         let mut failed = Diagnostics::new();
         let expected = self.compare.as_ref().map(|path| format!("`{}`", path.display())).unwrap_or_default();

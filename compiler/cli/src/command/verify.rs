@@ -130,7 +130,11 @@ impl Verify {
             check.compare(&imported, &reference, name, &theirs);
             check.compare("artifact", &outcome.outputs, name, &theirs);
         }
-        if self.json { console.print_json(&check.rows)? } else { console.print(&check.text())? }
+        if self.json {
+            console.print_json(&check.rows)?
+        } else {
+            console.print(&check.text())?
+        }
         console.report(&warnings);
         if check.failed.is_empty() { fine() } else { Err(check.failed) }
     }

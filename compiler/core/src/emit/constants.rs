@@ -26,11 +26,7 @@ type Origin = (usize, u64, u64);
 
 impl<'a> Constants<'a> {
     /// For the constants of all plans.
-    pub(super) fn new(
-        plans: &[Plan],
-        target: &'a dyn Target,
-        observer: &'a mut dyn FnMut(u64, u64),
-    ) -> Constants<'a> {
+    pub(super) fn new(plans: &[Plan], target: &'a dyn Target, observer: &'a mut dyn FnMut(u64, u64)) -> Constants<'a> {
         let bytes = plans.iter().flat_map(|plan| plan.constants.iter().map(|constant| plan.stored_bytes(constant)));
         let total = bytes.fold(0, u64::saturating_add);
         Constants { target, observer, done: 0, total, written: BTreeMap::new() }

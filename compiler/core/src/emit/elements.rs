@@ -26,8 +26,7 @@ pub(super) fn elements(graph: &Graph, value: ValueId) -> Result<Cow<'_, [u8]>, S
             NodeKind::Constant(constant) => constant.bytes(fact).ok_or("its bytes do not fit its sizes")?,
             NodeKind::Apply { op, attrs } => {
                 let operands = graph.operands(node);
-                let facts: Vec<Option<&Fact>> =
-                    operands.iter().map(|operand| operand.map(|v| graph.fact(v))).collect();
+                let facts: Vec<Option<&Fact>> = operands.iter().map(|operand| operand.map(|v| graph.fact(v))).collect();
                 if let [Some(operand)] = *operands
                     && last_use.get(&operand) == Some(&at)
                     && op.name == primitive::reshape::OP.name

@@ -55,12 +55,7 @@ impl Expressions {
         })
     }
 
-    fn fold(
-        &mut self,
-        of: &[Dim],
-        combine: fn(&mut ExprBuilder, u32, u32) -> u32,
-        empty: i64,
-    ) -> Result<u32, Failure> {
+    fn fold(&mut self, of: &[Dim], combine: fn(&mut ExprBuilder, u32, u32) -> u32, empty: i64) -> Result<u32, Failure> {
         let mut result = None;
         for dim in of {
             let next = self.translate(dim)?;

@@ -99,6 +99,3 @@ pub(crate) fn write<W: Write + Seek>(
     let mut file = writer.finish(programs, provenance.describe())?;
     Ok(file.seek(SeekFrom::End(0))?)
 }
-
-#[cfg(test)]
-mod tests;

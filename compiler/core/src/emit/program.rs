@@ -81,7 +81,12 @@ impl Describe<'_> {
         let mut described = Vec::with_capacity(ports.len());
         for port in ports {
             let dims = self.exprs.dims(&port.fact.shape)?;
-            described.push(description::Port { name: port.name.clone(), dtype: dtype(port.fact.dtype), dims });
+            described.push(description::Port {
+                name: port.name.clone(),
+                dtype: dtype(port.fact.dtype),
+                dims,
+                tolerance: port.tolerance as f32,
+            });
         }
         Ok(described)
     }

@@ -17,8 +17,10 @@ pub fn plan(graph: &Graph, target: &dyn Target) -> Result<Plan, Diagnostics> {
     let graph = graph.compacted();
     let choices = choose(&graph, target)?;
     let classes = tolerance::classes(&graph);
-    let port = |name: &str, value: ValueId, tolerance: f64| {
-        Port { name: name.into(), fact: graph.fact(value).clone(), tolerance }
+    let port = |name: &str, value: ValueId, tolerance: f64| Port {
+        name: name.into(),
+        fact: graph.fact(value).clone(),
+        tolerance,
     };
     let inputs = graph.inputs().iter().map(|&value| port(graph.input_name(value), value, 0.0)).collect();
     let outputs = graph.outputs().iter().map(|output| {

@@ -37,9 +37,8 @@ pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<Valu
             continue;
         };
         if known.contains(&value) {
-            let computed = !packed.contains(&value)
-                && constants::expands(graph, value)
-                && target.supports(&node).is_yes();
+            let computed =
+                !packed.contains(&value) && constants::expands(graph, value) && target.supports(&node).is_yes();
             if !computed {
                 choices.insert(value, Choice::Stored);
                 continue;

@@ -89,8 +89,9 @@ impl Reader<'_> {
         match word {
             "symbol" => {
                 let (name, rest) = unquote(rest)?;
-                self.graph.symbols.get(&name);
-                self.graph.ranges.insert(name, range(rest.trim())?);
+                let range = range(rest.trim())?;
+                self.graph.symbols.limit(&name, range.low, range.high);
+                self.graph.ranges.insert(name, range);
                 Ok(())
             }
             "guard" => {

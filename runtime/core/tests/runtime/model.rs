@@ -25,12 +25,12 @@ impl Build {
     }
 
     pub(crate) fn input(&mut self, name: &str, dtype: DType, dims: &[u32]) -> Operand {
-        self.program.inputs.push(Port { name: name.into(), dtype, dims: dims.to_vec() });
+        self.program.inputs.push(Port { name: name.into(), dtype, dims: dims.to_vec(), tolerance: 0.0 });
         Operand::new(Place::Input, self.program.inputs.len() as u32 - 1, dtype, dims)
     }
 
     pub(crate) fn output(&mut self, name: &str, dims: &[u32]) -> Operand {
-        self.program.outputs.push(Port { name: name.into(), dtype: DType::F32, dims: dims.to_vec() });
+        self.program.outputs.push(Port { name: name.into(), dtype: DType::F32, dims: dims.to_vec(), tolerance: 0.0 });
         Operand::new(Place::Output, self.program.outputs.len() as u32 - 1, DType::F32, dims)
     }
 

@@ -5,9 +5,7 @@ use m4c_ops::op::Sample;
 use m4c_ops::table::{self, ReadSample};
 use m4c_ops::{Attr, AttrKind, Attrs, DType, Data, Difference, Fact, Op, Tensor};
 use m4c_runtime::executor::{Dims, Executor, Shape, SingleThread, StepData, StepShape};
-use m4c_target::{
-    Condition, Lowered, NodeView, OpEntry, OperandView, Step, StepOperand, Support, Target, Verdict, Weight,
-};
+use m4c_target::{Lowered, NodeView, OpEntry, OperandView, Step, StepOperand, Support, Target, Verdict, Weight};
 use m4c_target_cpu::{CpuTarget, LOWERINGS};
 use std::collections::BTreeSet;
 
@@ -28,37 +26,15 @@ fn the_table_lists_every_operator_and_the_code_lowers_what_it_claims() {
     assert!(target.profile().ops.iter().all(|entry| entry.evidence.is_some()));
 }
 
-/// Where kernels are known to give other numbers than the operator means. An entry that is repaired must leave.
-const DEVIATIONS: &[Deviation] = &[Deviation {
-    op: "cast",
-    from: &[DType::F16, DType::BF16, DType::F32],
-    to: &[DType::I8, DType::U8, DType::I32],
-    reason: "the kernel saturates reals beyond the range of an integer type, where the operator wraps",
-}];
-
-struct Deviation {
-    op: &'static str,
-    from: &'static [DType],
-    to: &'static [DType],
-    reason: &'static str,
-}
-
-impl Deviation {
-    fn covers(&self, node: &NodeView<'_>) -> bool {
-        let from = node.operand(0).is_some_and(|operand| self.from.contains(&operand.fact.dtype));
-        self.op == node.op.name && from && self.to.contains(&node.result.dtype)
-    }
-}
-
 #[test]
 fn every_sample_that_is_claimed_runs_through_its_kernel() {
     let target = target();
-    let (mut executed, mut deviations) = (BTreeSet::new(), BTreeSet::new());
+    let mut executed = BTreeSet::new();
     for op in table::all() {
         for sample in op.samples {
             for variant in variants(&target, op, sample) {
                 let place = format!("{}: {}", op.name, sample.name);
-                if conforms(&target, op, &variant, &place, &mut deviations) {
+                if conforms(&target, op, &variant, &place) {
                     executed.insert(op.name);
                 }
             }
@@ -66,9 +42,6 @@ fn every_sample_that_is_claimed_runs_through_its_kernel() {
     }
     let claimed: BTreeSet<&str> = LOWERINGS.iter().map(|(op, _)| *op).collect();
     assert_eq!(executed, claimed, "a claim without a sample that runs is no claim");
-    for deviation in DEVIATIONS {
-        assert!(deviations.contains(deviation.reason), "repaired: {}", deviation.reason);
-    }
 }
 
 #[test]
@@ -139,19 +112,6 @@ fn weights_are_packed_only_where_they_are_known() {
     assert!(target.pack("no_such_layout", weight, &mut Vec::new()).is_err());
 }
 
-#[test]
-fn conditions_are_met_and_broken_by_operators_that_exist() {
-    for entry in &target().profile().ops {
-        let op = table::find(&entry.name).unwrap();
-        for condition in &entry.conditions {
-            assert!(!condition.text().is_empty());
-            if let Condition::TrailingSizes { from, .. } = condition {
-                assert!(op.attrs.iter().any(|attr| attr.name == from));
-            }
-        }
-    }
-}
-
 /// The facts of a sample.
 struct Facts {
     operands: Vec<Option<Fact>>,
@@ -216,13 +176,7 @@ fn in_type(tensor: &Tensor, dtype: DType) -> Tensor {
 }
 
 /// Runs a sample by kernel, with operands known when compiling and not, where the target takes it.
-fn conforms(
-    target: &CpuTarget,
-    op: &'static Op,
-    sample: &ReadSample,
-    place: &str,
-    deviations: &mut BTreeSet<&'static str>,
-) -> bool {
+fn conforms(target: &CpuTarget, op: &'static Op, sample: &ReadSample, place: &str) -> bool {
     let facts = Facts::of(op, sample);
     let mut taken = false;
     for known in [false, true] {
@@ -245,11 +199,8 @@ fn conforms(
             Lowered::Step(step) => run(target, &step, sample, &facts, &place),
         };
         let (y, r) = (result.as_f64s().expect("numbers"), expected.as_f64s().expect("numbers"));
-        if !Difference::between(&y, &r).within(op.numerics.tolerance()) {
-            let known = DEVIATIONS.iter().find(|deviation| deviation.covers(&node));
-            let known = known.unwrap_or_else(|| panic!("{place}: {result} is not {expected}"));
-            deviations.insert(known.reason);
-        }
+        let difference = Difference::between(&y, &r);
+        assert!(difference.within(op.numerics.tolerance()), "{place}: {result} is not {expected}");
     }
     taken
 }

@@ -1,7 +1,7 @@
 //! Outputs that are no step's own result, and results that are several outputs.
 
 use super::check;
-use crate::plan::Place;
+use m4c_compiler::plan::Place;
 
 #[test]
 fn an_output_is_written_by_the_step_that_computes_it() {

@@ -1,19 +1,20 @@
 //! Small graphs lowered, planned, written, run by the runtime with the kernels of a target, and compared with the
 //! interpreter.
 
+mod lowering;
 mod outputs;
+mod plans;
 mod sizes;
 mod weights;
 
-use super::{Failure, Provenance, write};
-use crate::lower::lower;
-use crate::plan::{Plan, plan};
+use m4c_compiler::emit::{Provenance, emit};
+use m4c_compiler::lower::lower;
+use m4c_compiler::plan::{Plan, plan};
 use m4c_exec_cpu::CPU;
 use m4c_ir::{DataFile, Graph, interpret, text, verify};
-use m4c_ops::{Binding, DType, Data, Difference, Fact, Tensor};
+use m4c_ops::{Binding, Data, Difference, Fact, Tensor};
 use m4c_runtime::{Arena, Artifact, Bounds, Executor, Program, RunOptions, Session, describe};
 use m4c_target_cpu::CpuTarget;
-use std::io::Cursor;
 use std::sync::Arc;
 
 const EXECUTORS: &[&dyn Executor] = &[&CPU];
@@ -66,17 +67,14 @@ impl Written {
 }
 
 fn written(plans: &[Plan]) -> Written {
-    let mut file = Cursor::new(Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.m4fw");
     let mut last = (0, 0);
-    let provenance = Provenance::default();
-    let length = write(plans, &provenance, &target(), &mut file, &mut |done, total| last = (done, total));
-    let length = length.unwrap_or_else(|failure| match failure {
-        Failure::Io(error) => panic!("{error}"),
-        Failure::Diagnostic(diagnostic) => panic!("{diagnostic}"),
-    });
-    assert_eq!(length, file.get_ref().len() as u64);
+    let length = emit(plans, &Provenance::default(), &target(), &path, &mut |done, total| last = (done, total));
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(length.unwrap_or_else(|diagnostics| panic!("{diagnostics}")), bytes.len() as u64);
     assert_eq!(last.0, last.1, "all weights are reported");
-    Written::new(file.get_ref())
+    Written::new(&bytes)
 }
 
 /// A tensor of reproducible numbers, small so that integers of it can be indices.
@@ -112,9 +110,8 @@ fn run(file: &Written, graph: &Graph, sizes: &[&[(&str, i64)]]) {
         let shapes: Vec<&[usize]> = inputs.iter().map(|tensor| tensor.shape()).collect();
         session.bind(&shapes).unwrap_or_else(|error| panic!("{}", describe(&error, &program)));
         let memory: Vec<Written> = inputs.iter().map(|tensor| Written::new(&tensor.to_bytes().unwrap())).collect();
-        let mut results: Vec<Written> = (0..expected.len())
-            .map(|index| Written::new(&vec![0xAA; session.output_bytes(index).unwrap()]))
-            .collect();
+        let mut results: Vec<Written> =
+            (0..expected.len()).map(|index| Written::new(&vec![0xAA; session.output_bytes(index).unwrap()])).collect();
         let given: Vec<&[u8]> = memory.iter().map(Written::bytes).collect();
         let mut taken: Vec<&mut [u8]> = results.iter_mut().map(Written::bytes_mut).collect();
         let outcome = session.run(&given, &mut taken, &RunOptions::default());
@@ -124,7 +121,7 @@ fn run(file: &Written, graph: &Graph, sizes: &[&[(&str, i64)]]) {
             assert_eq!(session.output_dims(index).unwrap(), expected.shape(), "sizes of `{name}`");
             let result = Tensor::from_bytes(expected.dtype(), expected.shape().to_vec(), result.bytes()).unwrap();
             let difference = Difference::between(&result.as_f64s().unwrap(), &expected.as_f64s().unwrap());
-            let tolerance = if expected.dtype() == DType::F32 { 1e-5 } else { 0.0 };
+            let tolerance = f64::from(program.outputs()[index].tolerance);
             assert!(difference.within(tolerance), "`{name}` at {sizes:?}: {result}\nis not {expected}");
         }
     }

@@ -1,7 +1,7 @@
 //! What is known when compiling: stored, packed, computed ahead of time, shared.
 
-use super::{Provenance, check, graph, planned, run, target, written};
-use crate::emit::{Source, emit};
+use super::{check, graph, planned, run, target, written};
+use m4c_compiler::emit::{Provenance, Source, emit};
 use m4c_runtime::Artifact;
 use std::path::Path;
 
@@ -70,7 +70,7 @@ fn what_grows_is_computed_by_the_program() {
 fn a_view_of_a_constant_with_a_symbolic_size_is_a_copy() {
     check(
         r#"graph "main" {
-          guard n*m = 6
+          guard 6 = n*m
           %0 = input "x" : f32[n, m]
           %1 = constant f32[6] 1 2 3 4 5 6
           %2 = reshape %1 {groups = [1>n; m]} : f32[n, m]

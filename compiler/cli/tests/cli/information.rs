@@ -1,0 +1,74 @@
+//! Commands that print what m4c knows: operators, phases, codes, completions.
+
+use crate::harness::{Folder, m4c};
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+
+#[test]
+fn operators_are_listed() {
+    let list = m4c(&["ops"]).ok().out;
+    assert!(list.contains("of at most 39 primitives"), "{list}");
+    let all = m4c(&["ops", "--json"]).ok().json();
+    let primitives = all.as_array().expect("a list").iter().filter(|op| op["kind"] == "primitive").count();
+    assert!(list.contains(&format!("{primitives} of at most 39")));
+    let page = m4c(&["ops", "gather"]).ok().out;
+    assert!(page.starts_with("# gather\n") && page.contains("## Constraints"));
+    assert_eq!(m4c(&["ops", "gather", "--json"]).ok().json()["onnx"][0]["op_type"], "Gather");
+    m4c(&["ops", "gaher"]).fails(2, &["gaher"]);
+}
+
+#[test]
+fn vectors_are_written_for_every_sample() {
+    let folder = Folder::new();
+    let vectors = folder.path("vectors");
+    m4c(&["ops", "--vectors", &vectors]).ok();
+    let index = std::fs::read_to_string(format!("{vectors}/index.json")).expect("written");
+    let index: serde_json::Value = serde_json::from_str(&index).expect("JSON");
+    let entries = index["vectors"].as_array().expect("a list");
+    let ops: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["op"].as_str()).collect();
+    assert_eq!(ops.len(), m4c(&["ops", "--json"]).ok().json().as_array().expect("a list").len());
+    for entry in entries {
+        let file = std::fs::read(format!("{vectors}/{}", entry["file"].as_str().expect("text"))).expect("written");
+        assert!(file.starts_with(b"PK"));
+    }
+}
+
+#[test]
+fn codes_are_explained() {
+    let list = m4c(&["explain"]).ok().out;
+    assert!(list.contains("M4C0101") && list.contains("M4C0921"));
+    assert!(m4c(&["explain", "m4c0101"]).ok().out.starts_with("M4C0101: "));
+    let all = m4c(&["explain", "--json"]).ok().json();
+    assert_eq!(all.as_array().expect("a list").len(), list.matches("M4C").count());
+    m4c(&["explain", "M4C9999"]).fails(2, &["M4C9999"]);
+}
+
+#[test]
+fn phases_are_listed_in_order() {
+    let phases = m4c(&["phases", "--json"]).ok().json();
+    let names: Vec<&str> = phases.as_array().expect("a list").iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names.first(), Some(&"import"));
+    assert_eq!(names.last(), Some(&"emit"));
+    assert!(m4c(&["phases"]).ok().out.contains("import"));
+}
+
+#[test]
+fn completions_know_commands_and_targets() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = m4c(&["completions", shell]).ok().out;
+        assert!(script.contains("compile") && script.contains("stop-after"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_may_go_away() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_m4c"))
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,101 @@
+//! Composites that the target takes, those that it does not, and what it takes in no form.
+
+use super::{graph, target};
+use m4c_compiler::diagnostic::codes;
+use m4c_compiler::lower::lower;
+use m4c_ir::{Graph, NodeKind, ValueId, interpret};
+use m4c_ops::{Difference, Tensor};
+use std::sync::Arc;
+
+fn names(graph: &Graph) -> Vec<&'static str> {
+    let op = |value: ValueId| match &graph.node(value).kind {
+        NodeKind::Apply { op, .. } => Some(op.name),
+        NodeKind::Input(_) | NodeKind::Constant(_) => None,
+    };
+    graph.order().into_iter().filter_map(op).collect()
+}
+
+#[test]
+fn composites_stay_where_the_target_takes_them_and_are_decomposed_elsewhere() {
+    let text = |scale: &str| {
+        format!(
+            r#"graph "main" {{
+              symbol "n" 1..9:2
+              guard n <= 7
+              origin 2 "LayerNormalization" "/norm" ""
+              origin 4 "Gelu" "" ""
+              %1 = input "unused" : i64[n]
+              %0 = input "x" : f32[n, 2]
+              %2 = constant f32[{scale}] 0.5 0.5
+              %3 = constant f32[] 0.01
+              %4 = layer_norm %0, %2, _, %3 {{axis = 1}} : f32[n, 2] @ 2, 4
+              output "y" = %4
+            }}"#
+        )
+    };
+    let target = target();
+    let whole = lower(&graph(&text("2")), &target).unwrap();
+    assert_eq!(names(&whole), ["layer_norm"]);
+    // The kernel takes scales along the normalized axes only.
+    let before = graph(&text("1, 2"));
+    let parts = lower(&before, &target).unwrap();
+    assert!(names(&parts).len() > 6 && !names(&parts).contains(&"layer_norm"), "{parts}");
+    assert_eq!((parts.guards.len(), parts.ranges.clone()), (before.guards.len(), before.ranges.clone()));
+    let inputs: Vec<&str> = parts.inputs().iter().map(|&input| parts.input_name(input)).collect();
+    assert_eq!(inputs, ["unused", "x"]);
+    for value in parts.order() {
+        if let NodeKind::Apply { .. } = parts.node(value).kind {
+            assert_eq!(parts.node(value).origins.len(), 2, "both origins stay\n{parts}");
+        }
+    }
+    let x = Tensor::new(vec![3, 2], m4c_ops::Data::F32(vec![1.0, 2.0, -3.0, 0.5, 0.0, 9.0])).unwrap();
+    let ids = Tensor::list_i64(vec![0, 1, 2]);
+    let inputs = [Arc::new(ids), Arc::new(x)];
+    let (a, b) = (interpret(&before, &inputs).unwrap(), interpret(&parts, &inputs).unwrap());
+    let (a, b) = (a[0].as_f64s().unwrap(), b[0].as_f64s().unwrap());
+    assert!(Difference::between(&a, &b).within(1e-6));
+}
+
+#[test]
+fn all_unsupported_nodes_are_one_error() {
+    let diagnostics = lower(
+        &graph(
+            r#"graph "main" {
+              origin 7 "Exp" "/a/Exp" "a"
+              origin 9 "Gelu" "/b" ""
+              %0 = input "x" : f16[2]
+              %1 = exp %0 : f16[2] @ 7
+              %2 = exp %1 : f16[2] @ 9
+              %3 = sqrt %2 : f16[2]
+              output "y" = %3
+            }"#,
+        ),
+        &target(),
+    )
+    .unwrap_err();
+    let [diagnostic] = &*diagnostics.iter().collect::<Vec<_>>() else { panic!("{diagnostics}") };
+    assert_eq!(diagnostic.code, codes::TARGET_UNSUPPORTED);
+    assert!(diagnostic.message.contains("3 nodes"), "{diagnostic}");
+    let text = diagnostic.to_text();
+    assert!(text.contains("`exp`, 2 nodes: `x` is f16, not one of f32"), "{text}");
+    assert!(text.contains("exp(f16[2]) : f16[2], from node 7 (Exp) a"), "{text}");
+    assert!(text.contains("`sqrt`: `x` is f16"), "{text}");
+}
+
+#[test]
+fn what_is_known_when_compiling_needs_no_kernel() {
+    let lowered = lower(
+        &graph(
+            r#"graph "main" {
+              %0 = input "x" : f32[2]
+              %1 = constant f16[2] 1 2
+              %2 = exp %1 : f16[2]
+              %3 = cast %2 {to = f32} : f32[2]
+              %4 = add %0, %3 : f32[2]
+              output "y" = %4
+            }"#,
+        ),
+        &target(),
+    );
+    assert_eq!(names(&lowered.unwrap_or_else(|error| panic!("{error}"))), ["add"]);
+}
