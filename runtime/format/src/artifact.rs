@@ -14,6 +14,7 @@ use crate::validate;
 #[derive(Clone, Debug)]
 pub struct Artifact<'a> {
     bytes: &'a [u8],
+    description: &'a [u8],
     programs: Vec<Program>,
     segments: Vec<Segment>,
     constants: Vec<Constant>,
@@ -55,7 +56,8 @@ impl<'a> Artifact<'a> {
     /// The codes from 100 to 199.
     pub fn open(bytes: &'a [u8]) -> Result<Artifact<'a>, Error> {
         let header = Header::decode(bytes)?;
-        let decoded = decode(header.description(bytes)?)?;
+        let description = header.description(bytes)?;
+        let decoded = decode(description)?;
         validate::segments(&decoded.segments, &header)?;
         validate::constants(&decoded.constants, &decoded.segments)?;
         validate::program_names(&decoded.programs)?;
@@ -63,7 +65,7 @@ impl<'a> Artifact<'a> {
             validate::program(program, &decoded.constants)?;
         }
         let crate::decode::Decoded { programs, segments, constants, provenance } = decoded;
-        Ok(Artifact { bytes, programs, segments, constants, provenance })
+        Ok(Artifact { bytes, description, programs, segments, constants, provenance })
     }
 
     /// Compares the content of every segment with its hash.
@@ -78,6 +80,16 @@ impl<'a> Artifact<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The header, which like the description is checked whenever an artifact is opened.
+    pub fn header(&self) -> &'a [u8] {
+        self.bytes.get(..header::HEADER_SIZE).unwrap_or_default()
+    }
+
+    /// The description: everything but the weights.
+    pub fn description(&self) -> &'a [u8] {
+        self.description
     }
 
     /// The bytes of the whole file.
