@@ -2,6 +2,9 @@
 
 crate::rooms! {
     gelu,
+    group_norm,
     layer_norm,
+    rms_norm,
+    sigmoid,
     softmax,
 }

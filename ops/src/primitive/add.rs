@@ -4,7 +4,8 @@ use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
 use crate::onnx::from;
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
-use crate::signature::{BROADCASTABLE, import_plain, infer_broadcast};
+use crate::primitive::div;
+use crate::signature::{BROADCASTABLE, import_chain, import_plain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
 
@@ -19,7 +20,15 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer: |infer| infer_broadcast(&OP, infer), eval },
     numerics: Numerics::Exact,
     flops: one_flop_an_element,
-    import: &[from("Add", 7, |b, node| import_plain(b, node, &OP))],
+    import: &[
+        from("Add", 7, |b, node| import_plain(b, node, &OP)),
+        from("Sum", 8, |b, node| import_chain(b, node, &OP)),
+        from("Mean", 8, |b, node| {
+            let sum = import_chain(b, node, &OP)?[0];
+            let count = b.scalar(b.fact(sum).dtype, node.operands.len() as f64);
+            Ok(vec![b.plain(&div::OP, &[sum, count])?])
+        }),
+    ],
     export: crate::export_as!("Add"),
     samples: &[
         Sample {

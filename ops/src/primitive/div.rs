@@ -21,7 +21,15 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer: |infer| infer_broadcast(&OP, infer), eval },
     numerics: Numerics::Exact,
     flops: one_flop_an_element,
-    import: &[from("Div", 7, |b, node| import_plain(b, node, &OP)), from("Mod", 10, remainder)],
+    import: &[
+        from("Div", 7, |b, node| import_plain(b, node, &OP)),
+        from("Reciprocal", 6, |b, node| {
+            let x = node.operand(0)?;
+            let one = b.scalar(b.fact(x).dtype, 1.0);
+            Ok(vec![b.plain(&OP, &[one, x])?])
+        }),
+        from("Mod", 10, remainder),
+    ],
     export: crate::export_as!("Div"),
     samples: &[
         Sample {

@@ -30,6 +30,13 @@ pub static OP: Op = Op {
             let no = b.scalar(DType::Bool, 0.0);
             Ok(vec![b.plain(&OP, &[node.operand(0)?, no])?])
         }),
+        // Only NaN differs from itself.
+        from("IsNaN", 9, |b, node| {
+            let x = node.operand(0)?;
+            let same = b.plain(&OP, &[x, x])?;
+            let no = b.scalar(DType::Bool, 0.0);
+            Ok(vec![b.plain(&OP, &[same, no])?])
+        }),
     ],
     export: crate::export_as!("Equal"),
     samples: &[

@@ -3,9 +3,9 @@
 use crate::build::{Build, Value};
 use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
-use crate::onnx::{ImportError, between, from};
+use crate::onnx::{ImportError, OnnxNode, between, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
-use crate::primitive::min;
+use crate::primitive::{less, min, mul, select};
 use crate::signature::{BROADCASTABLE, import_chain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -35,6 +35,12 @@ pub static OP: Op = Op {
             let x = node.operand(0)?;
             let zero = b.scalar(b.fact(x).dtype, 0.0);
             clip(b, x, Some(zero), None)
+        }),
+        from("LeakyRelu", 6, leaky_relu),
+        from("Abs", 6, |b, node| {
+            let x = node.operand(0)?;
+            let negated = mul::negated(b, x)?;
+            Ok(vec![b.plain(&OP, &[x, negated])?])
         }),
     ],
     export: crate::export_as!("Max"),
@@ -69,4 +75,20 @@ fn clip(b: &mut dyn Build, x: Value, low: Option<Value>, high: Option<Value>) ->
         Some(high) => b.plain(&min::OP, &[raised, high])?,
         None => raised,
     }])
+}
+
+/// `x` at or above zero, `alpha * x` below. A slope from 0 to 1 makes that the larger of the two; a slope of exactly 0 does
+/// not, since it turns infinity into NaN.
+fn leaky_relu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let x = node.operand(0)?;
+    let slope = node.float("alpha")?.unwrap_or(0.01);
+    let dtype = b.fact(x).dtype;
+    let alpha = b.scalar(dtype, f64::from(slope));
+    let scaled = b.plain(&mul::OP, &[x, alpha])?;
+    if slope > 0.0 && slope <= 1.0 {
+        return Ok(vec![b.plain(&OP, &[x, scaled])?]);
+    }
+    let zero = b.scalar(dtype, 0.0);
+    let below = b.plain(&less::OP, &[x, zero])?;
+    Ok(vec![b.plain(&select::OP, &[below, scaled, x])?])
 }

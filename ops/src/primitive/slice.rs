@@ -236,6 +236,17 @@ pub fn apply(
     b.op(&OP, &[x], Attrs::none().dims("starts", starts).dims("sizes", sizes).ints("steps", steps))
 }
 
+/// The operand with an axis from behind.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn reversed(b: &mut dyn Build, x: Value, axis: usize) -> Result<Value, Violation> {
+    let sizes = b.fact(x).shape.clone();
+    let (mut starts, mut steps) = (vec![Dim::from(0); sizes.len()], vec![1; sizes.len()]);
+    (starts[axis], steps[axis]) = (sizes[axis].clone() - Dim::from(1), -1);
+    apply(b, x, starts, sizes, steps)
+}
+
 fn split(b: &mut dyn Build, node: &OnnxNode, sizes: Option<Vec<Dim>>) -> Result<Vec<Value>, ImportError> {
     let x = node.operand(0)?;
     let fact = b.fact(x).clone();

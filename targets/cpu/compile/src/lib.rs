@@ -7,7 +7,6 @@ mod convert;
 mod count;
 mod kernel;
 mod movement;
-mod normalize;
 mod pack;
 mod product;
 mod reduce;
@@ -35,6 +34,14 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("sqrt", arithmetic::elementwise),
     ("erf", arithmetic::elementwise),
     ("gelu", arithmetic::elementwise),
+    ("sigmoid", arithmetic::elementwise),
+    ("log", arithmetic::elementwise),
+    ("sin", arithmetic::elementwise),
+    ("cos", arithmetic::elementwise),
+    ("tanh", arithmetic::elementwise),
+    ("floor", arithmetic::elementwise),
+    ("round", arithmetic::elementwise),
+    ("pow", arithmetic::elementwise),
     ("cast", convert::cast),
     ("iota", count::iota),
     ("dim", count::dim),
@@ -44,11 +51,15 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("slice", movement::slice),
     ("concat", movement::concat),
     ("gather", movement::gather),
+    ("pad", movement::pad),
     ("select", movement::select),
     ("reduce_sum", reduce::reduce),
     ("reduce_max", reduce::reduce),
-    ("softmax", normalize::softmax),
-    ("layer_norm", normalize::layer_norm),
+    ("argmax", reduce::along_axis),
+    ("cumsum", reduce::along_axis),
+    ("softmax", reduce::along_axis),
+    ("layer_norm", reduce::along_axis),
+    ("rms_norm", reduce::along_axis),
     ("matmul", product::matmul),
     ("conv", product::conv),
 ];

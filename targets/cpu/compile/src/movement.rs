@@ -36,6 +36,15 @@ pub(crate) fn gather(node: &NodeView<'_>) -> Result<Lowered, String> {
     Ok(call(kernel, node, params))
 }
 
+pub(crate) fn pad(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("pad", dtype(node, 0)?)?;
+    let (low, high) = (node.attrs.get_dims("low"), node.attrs.get_dims("high"));
+    let frame = low.iter().cloned().zip(high.iter().cloned());
+    let triples = frame.zip(numbers(node, "interior"));
+    let params = triples.flat_map(|((low, high), interior)| [low, high, interior]).collect();
+    Ok(call(kernel, node, params))
+}
+
 pub(crate) fn select(node: &NodeView<'_>) -> Result<Lowered, String> {
     let kernel = by_size("select", node.result.dtype)?;
     Ok(call(kernel, node, Vec::new()))

@@ -1,9 +1,15 @@
-//! Reductions along given axes.
+//! Operators that work along axes: reductions, running sums, norms.
 
-use crate::kernel::{by_type, call, dtype, numbers};
+use crate::kernel::{by_type, call, dtype, number, numbers};
 use m4c_target::{Lowered, NodeView};
 
 pub(crate) fn reduce(node: &NodeView<'_>) -> Result<Lowered, String> {
     let kernel = by_type(node.op.name, dtype(node, 0)?);
     Ok(call(kernel, node, numbers(node, "axes")))
+}
+
+/// The kernels take the operators' operands in their order, and the axis.
+pub(crate) fn along_axis(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_type(node.op.name, dtype(node, 0)?);
+    Ok(call(kernel, node, vec![number(node, "axis")]))
 }

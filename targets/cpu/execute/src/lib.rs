@@ -18,6 +18,7 @@ mod cast;
 mod concat;
 mod conv;
 mod copy;
+mod cumsum;
 mod element;
 mod gather;
 mod gemm;

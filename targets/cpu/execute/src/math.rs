@@ -83,6 +83,12 @@ pub fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * core::f32::consts::FRAC_1_SQRT_2))
 }
 
+/// The logistic function by its definition, `1 / (1 + exp(-x))`.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
 /// Natural logarithm.
 #[inline(always)]
 pub fn log(x: f32) -> f32 {
@@ -203,5 +209,7 @@ mod tests {
         assert_eq!([floor(-0.5), floor(2.7), sqrt(9.0)], [-1.0, 2.0, 3.0]);
         assert_eq!([pow(-3.0, 2.0), pow(2.0, -1.0), pow(0.0, 0.0)], [9.0, 0.5, 1.0]);
         assert_eq!([gelu(0.0), gelu(inf)], [0.0, inf]);
+        assert_eq!([sigmoid(0.0), sigmoid(inf), sigmoid(-inf)], [0.5, 1.0, 0.0]);
+        assert!(sigmoid(nan).is_nan() && sigmoid(-80.0) > 0.0);
     }
 }

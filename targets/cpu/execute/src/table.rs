@@ -6,6 +6,7 @@ use crate::cast::Cast;
 use crate::concat::Concat;
 use crate::conv::Conv;
 use crate::copy::Copy;
+use crate::cumsum::Cumsum;
 use crate::element::{Bf16, Bool, F16, F32, I8, I32, I64, U8};
 use crate::gather::Gather;
 use crate::iota::{Dim, Iota};
@@ -25,7 +26,9 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("add_f32", &Binary::<binary::Add, F32>::NEW),
     ("add_i32", &Binary::<binary::Add, I32>::NEW),
     ("add_i64", &Binary::<binary::Add, I64>::NEW),
-    ("argmax_f32", &Argmax),
+    ("argmax_f32", &Argmax::<F32>::NEW),
+    ("argmax_i32", &Argmax::<I32>::NEW),
+    ("argmax_i64", &Argmax::<I64>::NEW),
     ("broadcast_1", &Broadcast::<u8>::NEW),
     ("broadcast_2", &Broadcast::<u16>::NEW),
     ("broadcast_4", &Broadcast::<u32>::NEW),
@@ -96,6 +99,9 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("copy_4", &Copy::<u32>::NEW),
     ("copy_8", &Copy::<u64>::NEW),
     ("cos_f32", &Unary(unary::Cos)),
+    ("cumsum_f32", &Cumsum::<F32>::NEW),
+    ("cumsum_i32", &Cumsum::<I32>::NEW),
+    ("cumsum_i64", &Cumsum::<I64>::NEW),
     ("dim_i64", &Dim),
     ("div_f32", &Binary::<binary::Div, F32>::NEW),
     ("div_i32", &Binary::<binary::Div, I32>::NEW),
@@ -147,6 +153,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("select_2", &Select::<u16>::NEW),
     ("select_4", &Select::<u32>::NEW),
     ("select_8", &Select::<u64>::NEW),
+    ("sigmoid_f32", &Unary(unary::Sigmoid)),
     ("sin_f32", &Unary(unary::Sin)),
     ("slice_1", &Slice::<u8>::NEW),
     ("slice_2", &Slice::<u16>::NEW),

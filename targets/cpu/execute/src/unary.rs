@@ -1,4 +1,4 @@
-//! `exp_f32` … `gelu_f32`: elementwise functions of one operand.
+//! `exp_f32` … `sigmoid_f32`: elementwise functions of one operand.
 //!
 //! Operand: `x`. No parameters.
 
@@ -47,6 +47,7 @@ functions! {
     Floor = math::floor, 1;
     Round = math::round, 1;
     Gelu = math::gelu, 8;
+    Sigmoid = math::sigmoid, 6;
 }
 
 /// The kernel of one [`Function`].
@@ -119,6 +120,7 @@ mod tests {
         same_bits::<Tanh>();
         same_bits::<Erf>();
         same_bits::<Gelu>();
+        same_bits::<Sigmoid>();
         same_bits::<Floor>();
         same_bits::<Round>();
         same_bits::<Sqrt>();

@@ -166,7 +166,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         "slice" => 2 * rank,
         "pad" => 3 * rank,
         "conv" => 1 + 4 * rank.saturating_sub(2),
-        "concat" | "argmax" | "softmax" | "layer" | "rms" => 1,
+        "concat" | "argmax" | "cumsum" | "softmax" | "layer" | "rms" => 1,
         "gather" => 2,
         "iota" => 3,
         "dim" => result.iter().fold(1usize, |all, &size| all.saturating_mul(size)).min(9),

@@ -114,3 +114,36 @@ fn argmax_is_the_first_largest() {
         }
     }
 }
+
+#[test]
+fn argmax_of_integers_is_the_first_largest() {
+    let x = [i64::MIN, i64::MIN, -3, 5, i64::MAX, i64::MAX];
+    let wide = Tensor::new(DType::I64, &[2, 3], &x);
+    let narrow = Tensor::new(DType::I32, &[2, 3], &[7i32, 8, 8, -1, -2, -1]);
+    let out = run("argmax_i64", &[Some(&wide)], DType::I64, &[2], &[1]).unwrap();
+    assert_eq!(out.as_slice::<i64>(), [2, 1]);
+    let out = run("argmax_i32", &[Some(&narrow)], DType::I64, &[3], &[0]).unwrap();
+    assert_eq!(out.as_slice::<i64>(), [0, 0, 0]);
+}
+
+#[test]
+fn running_sums() {
+    let mut random = Random(29);
+    for _ in 0..100 {
+        let mut dims = random.dims(4, 6);
+        dims.push([1, 3, 150][random.below(3)]);
+        let axis = random.below(dims.len());
+        let inner = count(&dims[axis + 1..]);
+        let data: Vec<i64> = (0..count(&dims)).map(|_| random.integer()).collect();
+        let mut expected = data.clone();
+        for at in (0..data.len()).filter(|at| at / inner % dims[axis] > 0) {
+            expected[at] = expected[at].wrapping_add(expected[at - inner]);
+        }
+        let x = Tensor::new(DType::I64, &dims, &data);
+        let out = run("cumsum_i64", &[Some(&x)], DType::I64, &dims, &[axis as i64]).unwrap();
+        assert_eq!(out.as_slice::<i64>(), expected, "{dims:?} {axis}");
+    }
+    let x = Tensor::new(DType::F32, &[1, 4], &[1.0f32, 1e8, 1.0, -1e8]);
+    let out = run("cumsum_f32", &[Some(&x)], DType::F32, &[1, 4], &[1]).unwrap();
+    assert_eq!(out.as_slice::<f32>(), [1.0, 1e8, 1e8, 2.0]);
+}

@@ -1,0 +1,34 @@
+//! The natural logarithm, elementwise; NaN below zero.
+
+use crate::dtype::FLOAT;
+use crate::numerics::Numerics;
+use crate::onnx::from;
+use crate::op::{EvalError, Meaning, Op, Sample, operand, types};
+use crate::signature::import_plain;
+use crate::table::one_flop_an_element;
+use crate::tensor::unary_float;
+
+/// The natural logarithm, elementwise; NaN below zero.
+pub static OP: Op = Op {
+    name: "log",
+    summary: "The natural logarithm, elementwise; NaN below zero.",
+    operands: &[operand("x", "T")],
+    attrs: &[],
+    types: &[types("T", FLOAT)],
+    constraints: &[],
+    meaning: Meaning::Primitive {
+        infer: |infer| Ok(infer.operand(0).clone()),
+        eval: |x| unary_float(x.operand(0), libm::logf).ok_or(EvalError::Symbolic),
+    },
+    numerics: Numerics::Rounded,
+    flops: one_flop_an_element,
+    import: &[from("Log", 6, |b, node| import_plain(b, node, &OP))],
+    export: crate::export_as!("Log"),
+    samples: &[Sample {
+        name: "special values",
+        operands: &["f32[5] 1 0 -1 inf NaN"],
+        attrs: &[],
+        result: "f32[5] 0 -inf NaN inf NaN",
+    }],
+    refusals: &[],
+};
