@@ -10,7 +10,7 @@ use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
 use crate::op::{
     EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
-use crate::primitive::add;
+use crate::primitive::{add, pad, slice};
 use crate::tensor::{Data, Tensor, indices, strides};
 
 /// Convolution over any number of spatial axes, in groups.
@@ -37,7 +37,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Accumulated,
     flops,
-    import: &[from("Conv", 1, import)],
+    import: &[from("Conv", 1, import), from("ConvTranspose", 1, transposed)],
     export: Export::Nodes(|g, node| {
         let list = |name| OnnxAttr::Ints(node.attrs.get_ints(name).to_vec());
         let attrs = [
@@ -175,14 +175,89 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         .ints("dilations", dilations)
         .ints("pads", pads)
         .int("groups", node.int("group")?.unwrap_or(1));
-    let mut result = b.op(&OP, &[x, w], attrs)?;
-    if let Some(bias) = node.optional(2) {
-        let mut shape = b.fact(bias).shape.clone();
-        shape.extend(vec![Dim::from(1); spatial]);
-        let bias = b.reshape(bias, &shape)?;
-        result = b.plain(&add::OP, &[result, bias])?;
+    let result = b.op(&OP, &[x, w], attrs)?;
+    Ok(vec![with_bias(b, result, node.optional(2))?])
+}
+
+fn with_bias(b: &mut dyn Build, x: Value, bias: Option<Value>) -> Result<Value, ImportError> {
+    let Some(bias) = bias else { return Ok(x) };
+    let mut shape = b.fact(bias).shape.clone();
+    shape.extend(vec![Dim::from(1); b.fact(x).rank().saturating_sub(2)]);
+    let bias = b.reshape(bias, &shape)?;
+    Ok(b.plain(&add::OP, &[x, bias])?)
+}
+
+/// A convolution of the operand with zeros between its elements, by the window run backward, channels and filters
+/// exchanged in each group.
+fn transposed(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let (x, w) = (node.operand(0)?, node.operand(1)?);
+    let (fact, w_fact) = (b.fact(x).clone(), b.fact(w).clone());
+    let spatial = fact.rank().saturating_sub(2);
+    let groups = node.int("group")?.unwrap_or(1);
+    let list = |name: &str, default: i64| -> Result<Vec<i64>, ImportError> {
+        let given = node.ints(name)?.unwrap_or_else(|| vec![default; spatial]);
+        let found = || ImportError::Attribute { name: name.into(), found: format!("is {given:?} for {fact}") };
+        if given.len() == spatial { Ok(given) } else { Err(found()) }
+    };
+    let (strides, dilations, more) = (list("strides", 1)?, list("dilations", 1)?, list("output_padding", 0)?);
+    let pads = node.ints("pads")?.unwrap_or_else(|| vec![0; 2 * spatial]);
+    if spatial == 0 || w_fact.rank() != fact.rank() || pads.len() != 2 * spatial {
+        return Err(OP.refuse("spatial", format!("{fact}, {w_fact} and pads {pads:?}")).into());
     }
-    Ok(vec![result])
+    if groups < 1 || strides.iter().chain(&dilations).any(|&n| n < 1) {
+        return Err(OP.refuse("positive", format!("{groups} groups, strides {strides:?}")).into());
+    }
+    if node.attrs.contains_key("output_shape") || node.text("auto_pad")?.is_some_and(|mode| mode != "NOTSET") {
+        return Err(ImportError::Unsupported("ConvTranspose by `output_shape` or `auto_pad` is not supported".into()));
+    }
+    // A window element reaches this far; what lies outside of the pads is cut off afterward where they are wider.
+    let (mut frame, mut starts, mut cut) = (vec![0; 2 * spatial], vec![0; spatial], vec![0; spatial]);
+    for i in 0..spatial {
+        let window = w_fact.shape[2 + i].as_i64().ok_or(ImportError::NotConstant { index: 1, sets: "the window" })?;
+        let reach = (window - 1) * dilations[i];
+        let (low, high) = (reach - pads[i], reach - pads[spatial + i] + more[i]);
+        (frame[i], frame[spatial + i]) = (low.max(0), high.max(0));
+        (starts[i], cut[i]) = ((-low).max(0), (-low).max(0) + (-high).max(0));
+    }
+    let zero = b.scalar(fact.dtype, 0.0);
+    let none = vec![Dim::from(0); fact.rank()];
+    let interior = [0, 0].into_iter().chain(strides.iter().map(|stride| stride - 1)).collect();
+    let spread = pad::apply(b, x, zero, none.clone(), none.clone(), interior)?;
+    let w = turned(b, w, groups)?;
+    let attrs = Attrs::none()
+        .ints("strides", vec![1; spatial])
+        .ints("dilations", dilations)
+        .ints("pads", frame)
+        .int("groups", groups);
+    let mut result = b.op(&OP, &[spread, w], attrs)?;
+    if cut.iter().any(|&size| size > 0) {
+        let mut sizes = b.fact(result).shape.clone();
+        let mut from = none;
+        for i in 0..spatial {
+            from[2 + i] = Dim::from(starts[i]);
+            sizes[2 + i] = sizes[2 + i].clone() - Dim::from(cut[i]);
+        }
+        result = slice::apply(b, result, from, sizes, vec![1; fact.rank()])?;
+    }
+    Ok(vec![with_bias(b, result, node.optional(2))?])
+}
+
+/// `[channels, filters / groups, window…]` as `[filters, channels / groups, window backward…]`.
+fn turned(b: &mut dyn Build, w: Value, groups: i64) -> Result<Value, ImportError> {
+    let shape = b.fact(w).shape.clone();
+    let mut w = w;
+    for axis in 2..shape.len() {
+        w = slice::reversed(b, w, axis)?;
+    }
+    let groups = Dim::from(groups);
+    let each = shape[0].div_exact(&groups);
+    let each = each.ok_or_else(|| OP.refuse("channels", format!("{} channels in {groups} groups", shape[0])))?;
+    let of_group = |a: &Dim, b: &Dim| [&[groups.clone(), a.clone(), b.clone()], &shape[2..]].concat();
+    let split = b.reshape(w, &of_group(&each, &shape[1]))?;
+    let perm = [0, 2, 1].into_iter().chain(3..=shape.len() as i64).collect();
+    let swapped = b.transpose(split, perm)?;
+    let merged = [&[groups.clone() * shape[1].clone(), each.clone()], &shape[2..]].concat();
+    Ok(b.reshape(swapped, &merged)?)
 }
 
 /// Pads so that the result has size / stride elements, rounded up.

@@ -10,7 +10,7 @@ use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
 use crate::op::{
     EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
-use crate::primitive::slice;
+use crate::primitive::{add, less, mul, select, slice};
 use crate::table::no_flops;
 use crate::tensor::{Tensor, indices, strides};
 
@@ -31,7 +31,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Exact,
     flops: no_flops,
-    import: &[from("Gather", 1, import)],
+    import: &[from("Gather", 1, import), from("GatherND", 11, gather_nd), from("GatherElements", 11, gather_elements)],
     export: Export::Nodes(export),
     samples: &[
         Sample {
@@ -125,6 +125,83 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         return Ok(vec![b.reshape(row, &sizes)?]);
     }
     Ok(vec![b.op(&OP, &[x, at], Attrs::none().int("axis", axis as i64).int("batch_dims", 0))?])
+}
+
+/// Index tuples count along the axes after the shared ones. One of those is a gather; more are merged into one axis, and
+/// each tuple into its place there.
+fn gather_nd(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let (x, at) = (node.operand(0)?, node.operand(1)?);
+    let (fact, tuples) = (b.fact(x).clone(), b.fact(at).clone());
+    let batch = node.int("batch_dims")?.unwrap_or(0);
+    let length = tuples.shape.last().and_then(Dim::as_usize);
+    let length = length.ok_or(ImportError::NotConstant { index: 1, sets: "the length of an index tuple" })?;
+    let first = usize::try_from(batch).ok().filter(|first| *first < tuples.rank());
+    let (Some(first), 1..) = (first.filter(|first| first + length <= fact.rank()), length) else {
+        let found = format!("batch_dims {batch} and tuples of {length} in {tuples} for {fact}");
+        return Err(OP.refuse("axis-in-range", found).into());
+    };
+    let outer = &tuples.shape[..tuples.rank() - 1];
+    let indexed = &fact.shape[first..first + length];
+    let place = if length == 1 { b.reshape(at, outer)? } else { places(b, at, outer, indexed)? };
+    let mut merged = fact.shape[..first].to_vec();
+    merged.push(Dim::product(indexed));
+    merged.extend_from_slice(&fact.shape[first + length..]);
+    let x = b.reshape(x, &merged)?;
+    Ok(vec![b.op(&OP, &[x, place], Attrs::none().int("axis", batch).int("batch_dims", batch))?])
+}
+
+/// The row-major place of each index tuple among axes of these sizes.
+fn places(b: &mut dyn Build, at: Value, outer: &[Dim], sizes: &[Dim]) -> Result<Value, ImportError> {
+    let dtype = b.fact(at).dtype;
+    let zero = b.scalar(dtype, 0.0);
+    let mut all: Option<Value> = None;
+    for (axis, size) in sizes.iter().enumerate() {
+        let mut starts = vec![Dim::from(0); outer.len() + 1];
+        let mut cut = outer.to_vec();
+        starts[outer.len()] = Dim::from(axis);
+        cut.push(Dim::from(1));
+        let steps = vec![1; starts.len()];
+        let index = slice::apply(b, at, starts, cut, steps)?;
+        let index = b.reshape(index, outer)?;
+        // A negative index counts from the end of its own axis.
+        let size = b.size(size.clone());
+        let size = b.cast(size, dtype)?;
+        let from_end = b.plain(&add::OP, &[index, size])?;
+        let negative = b.plain(&less::OP, &[index, zero])?;
+        let index = b.plain(&select::OP, &[negative, from_end, index])?;
+        all = Some(match all {
+            None => index,
+            Some(before) => {
+                let before = b.plain(&mul::OP, &[before, size])?;
+                b.plain(&add::OP, &[before, index])?
+            }
+        });
+    }
+    all.ok_or_else(|| ImportError::Operand { index: 1, found: "has empty index tuples".into() })
+}
+
+/// With the indexed axis last, each element picks within its own row: a gather in which all other axes are shared.
+fn gather_elements(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let (x, at) = (node.operand(0)?, node.operand(1)?);
+    let (fact, picks) = (b.fact(x).clone(), b.fact(at).clone());
+    let given = node.int("axis")?.unwrap_or(0);
+    let axis = fact.axis(given).filter(|_| picks.rank() == fact.rank());
+    let axis = axis.ok_or_else(|| OP.refuse("axis-in-range", format!("axis {given} of {fact} and {picks}")))?;
+    // Rows and columns beyond those of the indices are never picked from.
+    let mut sizes = fact.shape.clone();
+    for (i, size) in sizes.iter_mut().enumerate().filter(|(i, _)| *i != axis) {
+        if size.differs(&picks.shape[i]) {
+            *size = picks.shape[i].clone();
+        }
+    }
+    let x = slice::apply(b, x, vec![Dim::from(0); fact.rank()], sizes, vec![1; fact.rank()])?;
+    let (axis, last) = (axis as i64, fact.rank() as i64 - 1);
+    let to_last: Vec<i64> = (0..=last).filter(|&i| i != axis).chain([axis]).collect();
+    let back: Vec<i64> = (0..axis).chain([last]).chain(axis..last).collect();
+    let x = b.transpose(x, to_last.clone())?;
+    let at = b.transpose(at, to_last)?;
+    let picked = b.op(&OP, &[x, at], Attrs::none().int("axis", last).int("batch_dims", last))?;
+    Ok(vec![b.transpose(picked, back)?])
 }
 
 /// Without shared axes this is Gather; with them GatherND at the shared and the one indexed axis.

@@ -62,6 +62,14 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     Tensor::new(shape, Data::from_i64(x.attrs.get_dtype("dtype"), 0..count)).ok_or(EvalError::Symbolic)
 }
 
+/// The numbers below `size`.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn apply(b: &mut dyn Build, size: Dim, dtype: DType) -> Result<Value, Violation> {
+    b.op(&OP, &[], Attrs::none().dims("size", vec![size]).dtype("dtype", dtype))
+}
+
 /// `start + iota * step`, as many as lie before the limit.
 fn range(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let dtype = b.fact(node.operand(0)?).dtype;
@@ -80,7 +88,7 @@ fn range(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
     let span = if step > 0 { limit - start.clone() } else { start.clone() - limit };
     let size = (span + Dim::from(step.saturating_abs() - 1)).floor_div(step.saturating_abs());
     let size = if size.is_not_negative() { size } else { size.max(&Dim::from(0)) };
-    let mut count = b.op(&OP, &[], Attrs::none().dims("size", vec![size]).dtype("dtype", dtype))?;
+    let mut count = apply(b, size, dtype)?;
     if step != 1 {
         let step = b.scalar(dtype, step as f64);
         count = b.plain(&mul::OP, &[count, step])?;

@@ -184,8 +184,17 @@ fn import_reshape(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, Impo
         }
     }
     if let Some(at) = to.iter().position(|dim| dim.is(-1)) {
-        let known = Dim::product(to.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, dim)| dim));
-        let total = Dim::product(&shape);
+        // Equal sizes cancel first: the algebra does not factor a product that it has multiplied out.
+        let mut from = shape.clone();
+        let mut given: Vec<Dim> = to.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, dim)| dim.clone()).collect();
+        given.retain(|dim| match from.iter().position(|other| other == dim && !dim.is(0)) {
+            Some(place) => {
+                from.remove(place);
+                false
+            }
+            None => true,
+        });
+        let (total, known) = (Dim::product(&from), Dim::product(&given));
         to[at] = match (total.div_exact(&known), known.as_i64()) {
             (Some(rest), _) => rest,
             (None, Some(known)) if known > 0 && total.as_i64().is_none() => {

@@ -1,11 +1,13 @@
 //! Takes the second operand where the first is true and the third where it is false.
 
 use crate::build::{Build, Value};
+use crate::dim::Dim;
 use crate::dtype::{ALL, DType};
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ExportNode, ImportError, OnnxGraph, OnnxNode, OnnxValue, from};
 use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, operand, types};
+use crate::primitive::{add, iota, less};
 use crate::signature::{BROADCASTABLE, import_plain, infer_broadcast};
 use crate::table::no_flops;
 use crate::tensor::{Data, Tensor, broadcast_positions, broadcast_shape};
@@ -26,6 +28,7 @@ pub static OP: Op = Op {
         // `a and b` is `if a then b else false`; `or` likewise.
         from("And", 7, |b, node| logical(b, node, false)),
         from("Or", 7, |b, node| logical(b, node, true)),
+        from("Trilu", 14, trilu),
     ],
     export: Export::Nodes(export),
     samples: &[Sample {
@@ -65,6 +68,31 @@ fn logical(b: &mut dyn Build, node: &OnnxNode, or: bool) -> Result<Vec<Value>, I
     let (x, y) = (node.operand(0)?, node.operand(1)?);
     let fixed = b.scalar(DType::Bool, f64::from(u8::from(or)));
     let operands = if or { [x, fixed, y] } else { [x, y, fixed] };
+    Ok(vec![b.plain(&OP, &operands)?])
+}
+
+/// One side of a diagonal of each matrix: an element is below the diagonal `k` where its column is less than its row + k.
+fn trilu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let x = node.operand(0)?;
+    let fact = b.fact(x).clone();
+    let [.., rows, columns] = &fact.shape[..] else {
+        return Err(ImportError::Operand { index: 0, found: format!("is {fact}, not a matrix") });
+    };
+    let upper = node.int("upper")?.unwrap_or(1) != 0;
+    let diagonal = match node.optional(1) {
+        Some(k) => b.reshape(k, &[])?,
+        None => b.scalar(DType::I64, 0.0),
+    };
+    // What is kept below includes the diagonal itself.
+    let shift = b.scalar(DType::I64, if upper { 0.0 } else { 1.0 });
+    let diagonal = b.plain(&add::OP, &[diagonal, shift])?;
+    let row = iota::apply(b, rows.clone(), DType::I64)?;
+    let row = b.reshape(row, &[rows.clone(), Dim::from(1)])?;
+    let column = iota::apply(b, columns.clone(), DType::I64)?;
+    let limit = b.plain(&add::OP, &[row, diagonal])?;
+    let below = b.plain(&less::OP, &[column, limit])?;
+    let zero = b.scalar(fact.dtype, 0.0);
+    let operands = if upper { [below, zero, x] } else { [below, x, zero] };
     Ok(vec![b.plain(&OP, &operands)?])
 }
 
