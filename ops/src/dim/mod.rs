@@ -225,10 +225,11 @@ impl Dim {
                 let difference = self.clone() - other.clone();
                 match difference.as_i64() {
                     Some(value) => value != 0,
-                    None => match &difference.0 {
-                        Repr::Expr(expr) => expr.dim.prove_strict_positive() || expr.dim.prove_strict_negative(),
-                        Repr::Const(_) => false,
-                    },
+                    None => {
+                        let one = Dim::from(1);
+                        (difference.clone() - one.clone()).is_not_negative()
+                            || (Dim::from(0) - difference - one).is_not_negative()
+                    }
                 }
             }
         }
@@ -247,7 +248,19 @@ impl Dim {
     pub fn is_not_negative(&self) -> bool {
         match &self.0 {
             Repr::Const(value) => *value >= 0,
-            Repr::Expr(expr) => expr.dim.prove_positive_or_zero(),
+            Repr::Expr(expr) => expr.dim.prove_positive_or_zero() || self.has_no_negative_part(),
+        }
+    }
+
+    /// Whether it is built of symbols, which are never negative, without anything that is. Finds products, whose range
+    /// the algebra does not track.
+    fn has_no_negative_part(&self) -> bool {
+        match self.view() {
+            DimView::Const(value) => value >= 0,
+            DimView::Symbol(_) => true,
+            DimView::Add(of) | DimView::Mul(of) | DimView::Min(of) => of.iter().all(Dim::has_no_negative_part),
+            DimView::Max(of) => of.iter().any(Dim::has_no_negative_part),
+            DimView::Div(of, by) => by > 0 && of.has_no_negative_part(),
         }
     }
 

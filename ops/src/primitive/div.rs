@@ -1,6 +1,7 @@
 //! Quotient, elementwise; integers truncate toward zero, and division by zero gives zero.
 
 use crate::build::{Build, Value};
+use crate::dim::{Dim, Guard, GuardKind};
 use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
@@ -22,7 +23,7 @@ pub static OP: Op = Op {
     numerics: Numerics::Exact,
     flops: one_flop_an_element,
     import: &[
-        from("Div", 7, |b, node| import_plain(b, node, &OP)),
+        from("Div", 7, import),
         from("Reciprocal", 6, |b, node| {
             let x = node.operand(0)?;
             let one = b.scalar(b.fact(x).dtype, 1.0);
@@ -62,6 +63,29 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
 }
 
+/// The quotient. A size that may be negative only where it is less than the divisor, such as `(h - 1) / 2`, is assumed not
+/// to be: the quotient then stays a size.
+fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    if let Some(tensor) = quotients(b, node.operand(0)?, node.operand(1)?) {
+        return Ok(vec![b.constant(tensor)]);
+    }
+    import_plain(b, node, &OP)
+}
+
+fn quotients(b: &mut dyn Build, x: Value, y: Value) -> Option<Tensor> {
+    let tensor = b.known(x).filter(|tensor| tensor.is_symbolic())?.clone();
+    let divisor = b.known(y).filter(|y| y.shape().len() <= tensor.shape().len())?.as_dim()?.as_i64()?;
+    let dims = tensor.as_dims()?;
+    let margin = Dim::from(divisor.checked_sub(1).filter(|margin| *margin >= 0)?);
+    if !dims.iter().all(|dim| (dim.clone() + margin.clone()).is_not_negative()) {
+        return None;
+    }
+    for dim in dims.iter().filter(|dim| !dim.is_not_negative()) {
+        b.assume(Guard { kind: GuardKind::AtMost, left: Dim::from(0), right: dim.clone() });
+    }
+    Tensor::dims(tensor.shape().to_vec(), dims.iter().map(|dim| dim.floor_div(divisor)).collect())
+}
+
 /// The remainder with the divisor's sign. `a - trunc(a / b) * b` has the dividend's; a second round on it plus `b` turns it.
 fn remainder(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, y) = (node.operand(0)?, node.operand(1)?);
@@ -69,7 +93,7 @@ fn remainder(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportErr
         return Err(ImportError::Unsupported("Mod of real numbers or with `fmod` is not supported".into()));
     }
     let known = |value: Value| b.known(value).and_then(Tensor::as_dims);
-    let positive = known(x).is_some_and(|dims| dims.iter().all(crate::dim::Dim::is_not_negative))
+    let positive = known(x).is_some_and(|dims| dims.iter().all(Dim::is_not_negative))
         && known(y).is_some_and(|dims| dims.iter().all(|dim| dim.as_i64().is_some_and(|value| value > 0)));
     let rest = rest(b, x, y)?;
     if positive {
