@@ -17,6 +17,7 @@ pub mod signature;
 pub mod structural;
 pub mod table;
 pub mod tensor;
+pub mod window;
 
 pub use attr::{Attr, AttrKind, Attrs, Group};
 pub use build::{Build, Value};

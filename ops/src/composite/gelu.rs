@@ -2,6 +2,7 @@
 
 use crate::attr::Attrs;
 use crate::build::{Build, Value};
+use crate::composite::gelu_tanh;
 use crate::dim::Dim;
 use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
@@ -45,6 +46,7 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], _: &Attrs) -> Result
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     match node.text("approximate")?.unwrap_or("none") {
         "none" => Ok(vec![b.plain(&OP, &[node.operand(0)?])?]),
-        other => Err(ImportError::Attribute { name: "approximate".into(), found: format!("is `{other}`, not `none`") }),
+        "tanh" => Ok(vec![b.plain(&gelu_tanh::OP, &[node.operand(0)?])?]),
+        other => Err(ImportError::Attribute { name: "approximate".into(), found: format!("is `{other}`") }),
     }
 }

@@ -126,7 +126,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode, a_group: bool) -> Result<Vec<Value
             let column = b.reshape(*vector, &[Dim::from(groups), Dim::from(1)])?;
             let sizes = vec![Dim::from(groups), each.clone()];
             let wide = b.op(&broadcast::OP, &[column], Attrs::none().dims("sizes", sizes))?;
-            *vector = b.reshape(wide, &[channels.clone()])?;
+            *vector = b.reshape(wide, std::slice::from_ref(&channels))?;
         }
     }
     apply(b, node, vectors, groups)

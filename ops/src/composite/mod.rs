@@ -2,6 +2,7 @@
 
 crate::rooms! {
     gelu,
+    gelu_tanh,
     group_norm,
     layer_norm,
     rms_norm,

@@ -10,8 +10,9 @@ use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
 use crate::op::{
     EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
-use crate::primitive::{add, pad, slice};
+use crate::primitive::{add, broadcast, div, pad, slice};
 use crate::tensor::{Data, Tensor, indices, strides};
+use crate::window::{self, Window};
 
 /// Convolution over any number of spatial axes, in groups.
 pub static OP: Op = Op {
@@ -37,7 +38,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Accumulated,
     flops,
-    import: &[from("Conv", 1, import), from("ConvTranspose", 1, transposed)],
+    import: &[from("Conv", 1, import), from("ConvTranspose", 1, transposed), from("AveragePool", 7, average_pool)],
     export: Export::Nodes(|g, node| {
         let list = |name| OnnxAttr::Ints(node.attrs.get_ints(name).to_vec());
         let attrs = [
@@ -162,14 +163,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let spatial = x_fact.rank().saturating_sub(2);
     let strides = node.ints("strides")?.unwrap_or_else(|| vec![1; spatial]);
     let dilations = node.ints("dilations")?.unwrap_or_else(|| vec![1; spatial]);
-    let pads = match node.text("auto_pad")?.unwrap_or("NOTSET") {
-        "NOTSET" => node.ints("pads")?.unwrap_or_else(|| vec![0; 2 * spatial]),
-        "VALID" => vec![0; 2 * spatial],
-        mode @ ("SAME_UPPER" | "SAME_LOWER") => {
-            same_pads(&x_fact, &w_fact, &strides, &dilations, mode == "SAME_LOWER")?
-        }
-        mode => return Err(ImportError::Attribute { name: "auto_pad".into(), found: format!("is `{mode}`") }),
-    };
+    let window = w_fact.shape.get(2..).unwrap_or_default();
+    let pads = window::pads(node, &x_fact, window, &strides, &dilations)?;
     let attrs = Attrs::none()
         .ints("strides", strides)
         .ints("dilations", dilations)
@@ -204,7 +199,9 @@ fn transposed(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportEr
     if spatial == 0 || w_fact.rank() != fact.rank() || pads.len() != 2 * spatial {
         return Err(OP.refuse("spatial", format!("{fact}, {w_fact} and pads {pads:?}")).into());
     }
-    if groups < 1 || strides.iter().chain(&dilations).any(|&n| n < 1) {
+    let fits = |least: i64| move |n: &i64| (least..=window::LARGEST).contains(n);
+    let all_fit = strides.iter().chain(&dilations).all(fits(1)) && pads.iter().chain(&more).all(fits(-window::LARGEST));
+    if groups < 1 || !all_fit {
         return Err(OP.refuse("positive", format!("{groups} groups, strides {strides:?}")).into());
     }
     if node.attrs.contains_key("output_shape") || node.text("auto_pad")?.is_some_and(|mode| mode != "NOTSET") {
@@ -260,18 +257,44 @@ fn turned(b: &mut dyn Build, w: Value, groups: i64) -> Result<Value, ImportError
     Ok(b.reshape(swapped, &merged)?)
 }
 
-/// Pads so that the result has size / stride elements, rounded up.
-fn same_pads(x: &Fact, w: &Fact, strides: &[i64], dilations: &[i64], lower: bool) -> Result<Vec<i64>, ImportError> {
-    let unknown = || ImportError::Unsupported("`auto_pad` needs sizes that are known when compiling".into());
-    let spatial = x.rank().saturating_sub(2);
-    let mut pads = vec![0; 2 * spatial];
-    for i in 0..spatial.min(strides.len()).min(dilations.len()) {
-        let size = x.shape[2 + i].as_i64().ok_or_else(unknown)?;
-        let window = w.shape.get(2 + i).and_then(Dim::as_i64).ok_or_else(unknown)?;
-        let steps = (size + strides[i].max(1) - 1) / strides[i].max(1);
-        let total = ((steps - 1) * strides[i] + (window - 1) * dilations[i] + 1 - size).max(0);
-        let (small, large) = (total / 2, total - total / 2);
-        (pads[i], pads[spatial + i]) = if lower { (large, small) } else { (small, large) };
+/// The sum over a window of ones, channels apart, divided by how many elements it covers.
+fn average_pool(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let x = node.operand(0)?;
+    let fact = b.fact(x).clone();
+    let window = Window::of_pool(node, &fact)?;
+    let one = Dim::from(1);
+    let (outer, inner) = fact.shape.split_at(2);
+    let alone = |inner: &[Dim]| [&[one.clone(), one.clone()], inner].concat();
+    let ones = |b: &mut dyn Build, sizes: Vec<Dim>| {
+        let element = b.scalar(fact.dtype, 1.0);
+        b.op(&broadcast::OP, &[element], Attrs::none().dims("sizes", sizes))
+    };
+    let w = ones(b, alone(&window.size.iter().copied().map(Dim::from).collect::<Vec<_>>()))?;
+    let sum = |b: &mut dyn Build, x: Value, pads: Vec<i64>| {
+        let attrs = Attrs::none().ints("strides", window.strides.clone()).ints("dilations", window.dilations.clone());
+        b.op(&OP, &[x, w], attrs.ints("pads", pads).int("groups", 1))
+    };
+    let apart = b.reshape(x, &[&[Dim::product(outer), one.clone()], inner].concat())?;
+    let sums = sum(b, apart, window.all_pads())?;
+    let spatial = window.size.len();
+    let counted = node.int("count_include_pad")?.unwrap_or(0) != 0;
+    let mut covered = inner.to_vec();
+    let mut beyond = window.all_pads();
+    if counted {
+        for axis in 0..spatial {
+            // Pads count, what `ceil_mode` adds does not.
+            let high = window.pads[spatial + axis] + window.extra[axis].min(0);
+            covered[axis] = covered[axis].clone() + Dim::from(window.pads[axis] + high);
+            (beyond[axis], beyond[spatial + axis]) = (0, window.extra[axis].max(0));
+        }
     }
-    Ok(pads)
+    let count = if beyond.iter().all(|&pad| pad == 0) {
+        b.scalar(fact.dtype, window.size.iter().product::<i64>() as f64)
+    } else {
+        let all = ones(b, alone(&covered))?;
+        sum(b, all, beyond)?
+    };
+    let average = b.plain(&div::OP, &[sums, count])?;
+    let shape = [outer, &b.fact(average).shape[2..]].concat();
+    Ok(vec![b.reshape(average, &shape)?])
 }

@@ -30,6 +30,11 @@ pub static OP: Op = Op {
             let no = b.scalar(DType::Bool, 0.0);
             Ok(vec![b.plain(&OP, &[node.operand(0)?, no])?])
         }),
+        from("Xor", 7, |b, node| {
+            let same = b.plain(&OP, &[node.operand(0)?, node.operand(1)?])?;
+            let no = b.scalar(DType::Bool, 0.0);
+            Ok(vec![b.plain(&OP, &[same, no])?])
+        }),
         // Only NaN differs from itself.
         from("IsNaN", 9, |b, node| {
             let x = node.operand(0)?;

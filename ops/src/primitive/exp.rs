@@ -1,9 +1,11 @@
 //! The exponential function, elementwise.
 
+use crate::build::{Build, Value};
 use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
-use crate::onnx::from;
+use crate::onnx::{ImportError, OnnxNode, from};
 use crate::op::{EvalError, Meaning, Op, Sample, operand, types};
+use crate::primitive::{less, mul, select, sub};
 use crate::signature::import_plain;
 use crate::table::one_flop_an_element;
 use crate::tensor::unary_float;
@@ -22,7 +24,7 @@ pub static OP: Op = Op {
     },
     numerics: Numerics::Rounded,
     flops: one_flop_an_element,
-    import: &[from("Exp", 6, |b, node| import_plain(b, node, &OP))],
+    import: &[from("Exp", 6, |b, node| import_plain(b, node, &OP)), from("Elu", 6, elu)],
     export: crate::export_as!("Exp"),
     samples: &[Sample {
         name: "special values",
@@ -32,3 +34,16 @@ pub static OP: Op = Op {
     }],
     refusals: &[],
 };
+
+/// `x` at or above zero, `alpha * (exp(x) - 1)` below.
+fn elu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let x = node.operand(0)?;
+    let dtype = b.fact(x).dtype;
+    let (zero, one) = (b.scalar(dtype, 0.0), b.scalar(dtype, 1.0));
+    let alpha = b.scalar(dtype, f64::from(node.float("alpha")?.unwrap_or(1.0)));
+    let power = b.plain(&OP, &[x])?;
+    let from_one = b.plain(&sub::OP, &[power, one])?;
+    let bent = b.plain(&mul::OP, &[alpha, from_one])?;
+    let below = b.plain(&less::OP, &[x, zero])?;
+    Ok(vec![b.plain(&select::OP, &[below, bent, x])?])
+}

@@ -5,7 +5,7 @@ use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, between, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
-use crate::primitive::{less, min, mul, select};
+use crate::primitive::{add, less, min, mul, select};
 use crate::signature::{BROADCASTABLE, import_chain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -37,6 +37,21 @@ pub static OP: Op = Op {
             clip(b, x, Some(zero), None)
         }),
         from("LeakyRelu", 6, leaky_relu),
+        from("PRelu", 7, |b, node| {
+            let (x, slope) = (node.operand(0)?, node.operand(1)?);
+            let scaled = b.plain(&mul::OP, &[x, slope])?;
+            bent(b, x, scaled)
+        }),
+        from("HardSigmoid", 6, |b, node| {
+            let (alpha, beta) = (node.float("alpha")?.unwrap_or(0.2), node.float("beta")?.unwrap_or(0.5));
+            let x = node.operand(0)?;
+            hard_sigmoid(b, x, alpha, beta)
+        }),
+        from("HardSwish", 14, |b, node| {
+            let x = node.operand(0)?;
+            let gate = hard_sigmoid(b, x, 1.0 / 6.0, 0.5)?[0];
+            Ok(vec![b.plain(&mul::OP, &[x, gate])?])
+        }),
         from("Abs", 6, |b, node| {
             let x = node.operand(0)?;
             let negated = mul::negated(b, x)?;
@@ -88,7 +103,22 @@ fn leaky_relu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportEr
     if slope > 0.0 && slope <= 1.0 {
         return Ok(vec![b.plain(&OP, &[x, scaled])?]);
     }
-    let zero = b.scalar(dtype, 0.0);
+    bent(b, x, scaled)
+}
+
+/// `x` at or above zero, `other` below.
+fn bent(b: &mut dyn Build, x: Value, other: Value) -> Result<Vec<Value>, ImportError> {
+    let zero = b.scalar(b.fact(x).dtype, 0.0);
     let below = b.plain(&less::OP, &[x, zero])?;
-    Ok(vec![b.plain(&select::OP, &[below, scaled, x])?])
+    Ok(vec![b.plain(&select::OP, &[below, other, x])?])
+}
+
+/// `alpha * x + beta` between 0 and 1.
+fn hard_sigmoid(b: &mut dyn Build, x: Value, alpha: f32, beta: f32) -> Result<Vec<Value>, ImportError> {
+    let dtype = b.fact(x).dtype;
+    let (alpha, beta) = (b.scalar(dtype, f64::from(alpha)), b.scalar(dtype, f64::from(beta)));
+    let scaled = b.plain(&mul::OP, &[x, alpha])?;
+    let moved = b.plain(&add::OP, &[scaled, beta])?;
+    let (zero, one) = (b.scalar(dtype, 0.0), b.scalar(dtype, 1.0));
+    clip(b, moved, Some(zero), Some(one))
 }

@@ -20,6 +20,7 @@ crate::rooms! {
     log,
     matmul,
     max,
+    max_pool,
     min,
     mul,
     pad,

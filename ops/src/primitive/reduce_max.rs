@@ -1,11 +1,13 @@
 //! Largest element along axes; NaN wins.
 
 use crate::attr::{AttrKind, Attrs};
+use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, from};
+use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, attr, constraint, operand, types};
+use crate::primitive::mul;
 use crate::signature::{export_reduction, infer_reduction, reduce, reduction_axes};
 use crate::tensor::Tensor;
 
@@ -37,11 +39,18 @@ pub static OP: Op = Op {
     },
     numerics: Numerics::Exact,
     flops: |facts, _| facts.operands[0].map_or(Dim::from(0), |x| x.elements()),
-    import: &[from("ReduceMax", 1, |b, node| {
-        let axes = reduction_axes(b, node, 18, &OP)?;
-        let keep = node.int("keepdims")?.unwrap_or(1) != 0;
-        Ok(vec![b.op(&OP, &[node.operand(0)?], Attrs::none().ints("axes", axes).flag("keep", keep))?])
-    })],
+    import: &[
+        from("ReduceMax", 1, |b, node| {
+            let x = node.operand(0)?;
+            Ok(vec![along(b, node, x)?])
+        }),
+        from("ReduceMin", 1, smallest),
+        from("GlobalMaxPool", 1, |b, node| {
+            let x = node.operand(0)?;
+            let axes = (2..b.fact(x).rank() as i64).collect();
+            Ok(vec![b.op(&OP, &[x], Attrs::none().ints("axes", axes).flag("keep", true))?])
+        }),
+    ],
     export: Export::Nodes(|g, node| export_reduction("ReduceMax", g, node)),
     samples: &[Sample {
         name: "NaN wins",
@@ -77,4 +86,21 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let places =
         largest.collect::<Option<Vec<usize>>>().ok_or_else(|| EvalError::Domain("nothing to compare".into()))?;
     tensor.take(shape, places.into_iter()).ok_or(EvalError::Symbolic)
+}
+
+fn along(b: &mut dyn Build, node: &OnnxNode, x: Value) -> Result<Value, ImportError> {
+    let axes = reduction_axes(b, node, 18, &OP)?;
+    let keep = node.int("keepdims")?.unwrap_or(1) != 0;
+    Ok(b.op(&OP, &[x], Attrs::none().ints("axes", axes).flag("keep", keep))?)
+}
+
+/// The smallest is the largest of the negated, negated; the least integer has no negative.
+fn smallest(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let x = node.operand(0)?;
+    if !b.fact(x).dtype.is_float() {
+        return Err(ImportError::Unsupported("ReduceMin of integers is not supported".into()));
+    }
+    let negated = mul::negated(b, x)?;
+    let largest = along(b, node, negated)?;
+    Ok(vec![mul::negated(b, largest)?])
 }

@@ -34,6 +34,11 @@ pub static OP: Op = Op {
             let axes = reduction_axes(b, node, 18, &OP)?;
             Ok(vec![mean(b, node.operand(0)?, axes, keep(node)?)?])
         }),
+        from("GlobalAveragePool", 1, |b, node| {
+            let x = node.operand(0)?;
+            let axes = (2..b.fact(x).rank() as i64).collect();
+            Ok(vec![mean(b, x, axes, true)?])
+        }),
         from("ReduceSumSquare", 1, |b, node| Ok(vec![squares(b, node)?])),
         from("ReduceL2", 1, |b, node| {
             let squares = squares(b, node)?;

@@ -62,6 +62,7 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("rms_norm", reduce::along_axis),
     ("matmul", product::matmul),
     ("conv", product::conv),
+    ("max_pool", product::max_pool),
 ];
 
 /// The CPU target.

@@ -1,4 +1,4 @@
-//! Matrix products and convolutions.
+//! Matrix products, and windows that slide over spatial axes.
 
 use crate::kernel::{by_type, call, dtype, number, numbers};
 use m4c_exec_cpu::layout::F32_KN16;
@@ -28,4 +28,16 @@ pub(crate) fn conv(node: &NodeView<'_>) -> Result<Lowered, String> {
         params.extend([stride, dilation, low.clone(), high.clone()]);
     }
     Ok(call(by_type("conv", dtype(node, 0)?), node, params))
+}
+
+pub(crate) fn max_pool(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let (window, pads) = (numbers(node, "window"), numbers(node, "pads"));
+    let (low, high) = pads.split_at_checked(window.len()).ok_or("`pads` is too short")?;
+    let (strides, dilations) = (numbers(node, "strides"), numbers(node, "dilations"));
+    let mut params = Vec::new();
+    for ((((window, stride), dilation), low), high) in window.into_iter().zip(strides).zip(dilations).zip(low).zip(high)
+    {
+        params.extend([window, stride, dilation, low.clone(), high.clone()]);
+    }
+    Ok(call(by_type("max_pool", dtype(node, 0)?), node, params))
 }

@@ -11,6 +11,7 @@ use crate::element::{Bf16, Bool, F16, F32, I8, I32, I64, U8};
 use crate::gather::Gather;
 use crate::iota::{Dim, Iota};
 use crate::matmul::{Matmul, MatmulPacked};
+use crate::max_pool::MaxPool;
 use crate::norm::{LayerNorm, RmsNorm};
 use crate::pad::Pad;
 use crate::reduce::{self, Reduce};
@@ -130,6 +131,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("max_f32", &Binary::<binary::Max, F32>::NEW),
     ("max_i32", &Binary::<binary::Max, I32>::NEW),
     ("max_i64", &Binary::<binary::Max, I64>::NEW),
+    ("max_pool_f32", &MaxPool),
     ("min_f32", &Binary::<binary::Min, F32>::NEW),
     ("min_i32", &Binary::<binary::Min, I32>::NEW),
     ("min_i64", &Binary::<binary::Min, I64>::NEW),

@@ -130,6 +130,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         _ if name.starts_with("layer") => 4,
         _ if name.starts_with("matmul_packed") => 3,
         _ if name.starts_with("concat") => 1 + random.below(3),
+        _ if name.starts_with("max_pool") => 1,
         _ if TWO.contains(&name.split('_').next().unwrap()) => 2,
         _ => 1,
     };
@@ -166,6 +167,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         "slice" => 2 * rank,
         "pad" => 3 * rank,
         "conv" => 1 + 4 * rank.saturating_sub(2),
+        "max" if name.starts_with("max_pool") => 5 * rank.saturating_sub(2),
         "concat" | "argmax" | "cumsum" | "softmax" | "layer" | "rms" => 1,
         "gather" => 2,
         "iota" => 3,
@@ -182,6 +184,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
             "transpose" => params = (0..rank as i64).rev().collect(),
             "slice" => params = [0, 1].repeat(rank),
             "pad" => params = [0, 0, 1].repeat(rank),
+            "max" if name.starts_with("max_pool") => params = [2, 1, 1, 1, 0].repeat(rank.saturating_sub(2)),
             "conv" => params = [&[1][..], &[1, 1, 1, 1].repeat(rank.saturating_sub(2))].concat(),
             _ => {}
         }

@@ -147,3 +147,23 @@ fn running_sums() {
     let out = run("cumsum_f32", &[Some(&x)], DType::F32, &[1, 4], &[1]).unwrap();
     assert_eq!(out.as_slice::<f32>(), [1.0, 1e8, 1e8, 2.0]);
 }
+
+#[test]
+fn pools_take_the_largest_inside() {
+    let mut random = Random(31);
+    for _ in 0..200 {
+        let [window, stride, dilation] = [1 + random.below(4), 1 + random.below(3), 1 + random.below(3)];
+        let [low, high, size, channels] = [random.below(4), random.below(4), 1 + random.below(9), 1 + random.below(3)];
+        let Some(room) = (size + low + high).checked_sub((window - 1) * dilation + 1) else { continue };
+        let to = room / stride + 1;
+        let x: Vec<f32> = (0..channels * size).map(|_| random.below(20) as f32 - 10.0).collect();
+        let params = [window, stride, dilation, low, high].map(|param| param as i64);
+        let tensor = Tensor::new(DType::F32, &[1, channels, size], &x);
+        let out = run("max_pool_f32", &[Some(&tensor)], DType::F32, &[1, channels, to], &params).unwrap();
+        for (at, &got) in out.as_slice::<f32>().iter().enumerate() {
+            let covered = (0..window).filter_map(|i| (at % to * stride + i * dilation).checked_sub(low));
+            let covered = covered.filter(|&place| place < size).map(|place| x[at / to * size + place]);
+            assert_eq!(got, covered.fold(f32::NEG_INFINITY, f32::max), "{params:?} of {size}");
+        }
+    }
+}

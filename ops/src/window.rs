@@ -1,0 +1,121 @@
+//! Windows that slide over spatial axes: what imports of convolutions and pools share.
+
+use crate::dim::Dim;
+use crate::fact::Fact;
+use crate::onnx::{ImportError, OnnxNode};
+
+/// No size, stride, dilation or pad is larger, so that products of two do not overflow.
+pub const LARGEST: i64 = i32::MAX as i64;
+
+/// The window of a pool: one entry for each spatial axis.
+pub struct Window {
+    /// Sizes.
+    pub size: Vec<i64>,
+    /// Distance of neighboring windows.
+    pub strides: Vec<i64>,
+    /// Distance of neighboring elements.
+    pub dilations: Vec<i64>,
+    /// Before each axis, then after each, as the node says.
+    pub pads: Vec<i64>,
+    /// What `ceil_mode` adds to or takes from the pads after each axis.
+    pub extra: Vec<i64>,
+}
+
+impl Window {
+    /// The window of a pool of `x`.
+    ///
+    /// # Errors
+    /// Where attributes are missing or do not fit the rank, or need sizes that are not known.
+    pub fn of_pool(node: &OnnxNode, x: &Fact) -> Result<Window, ImportError> {
+        let spatial = x.rank().saturating_sub(2);
+        let size = node.ints("kernel_shape")?.unwrap_or_default();
+        let strides = node.ints("strides")?.unwrap_or_else(|| vec![1; spatial]);
+        let dilations = node.ints("dilations")?.unwrap_or_else(|| vec![1; spatial]);
+        let wrong = |name: &str, list: &[i64]| {
+            let found = format!("is {list:?} for {x}");
+            Err(ImportError::Attribute { name: name.into(), found })
+        };
+        for (name, list) in [("kernel_shape", &size), ("strides", &strides), ("dilations", &dilations)] {
+            if list.len() != spatial || spatial == 0 || list.iter().any(|n| !(1..=LARGEST).contains(n)) {
+                return wrong(name, list);
+            }
+        }
+        let pads = pads(node, x, &size.iter().copied().map(Dim::from).collect::<Vec<_>>(), &strides, &dilations)?;
+        if pads.len() != 2 * spatial || pads.iter().any(|pad| !(0..=LARGEST).contains(pad)) {
+            return wrong("pads", &pads);
+        }
+        let mut window = Window { size, strides, dilations, pads, extra: vec![0; spatial] };
+        if node.int("ceil_mode")?.unwrap_or(0) != 0 {
+            for axis in 0..spatial {
+                window.extra[axis] = window.rest(&x.shape[2 + axis], axis)?;
+            }
+        }
+        Ok(window)
+    }
+
+    /// The pads with what `ceil_mode` adds.
+    pub fn all_pads(&self) -> Vec<i64> {
+        let (low, high) = self.pads.split_at(self.size.len());
+        let high = high.iter().zip(&self.extra).map(|(pad, extra)| pad + extra);
+        low.iter().copied().chain(high).collect()
+    }
+
+    /// What the last window, which is not cut off but must start before the pads after the axis, needs beyond them.
+    fn rest(&self, size: &Dim, axis: usize) -> Result<i64, ImportError> {
+        let stride = self.strides[axis];
+        if stride == 1 {
+            return Ok(0);
+        }
+        let unknown = || ImportError::Unsupported("`ceil_mode` needs sizes that are known when compiling".into());
+        let (low, high) = (self.pads[axis], self.pads[self.size.len() + axis]);
+        let reach = (self.size[axis] - 1) * self.dilations[axis] + 1;
+        let until_high = size.as_i64().ok_or_else(unknown)? + low;
+        let mut windows = (until_high + high - reach + stride - 1) / stride + 1;
+        if (windows - 1) * stride >= until_high {
+            windows -= 1;
+        }
+        Ok(((windows - 1) * stride + reach - until_high - high).max(-high))
+    }
+}
+
+/// The pads of a node by `pads` or `auto_pad`.
+///
+/// # Errors
+/// Where `auto_pad` is not known or needs sizes that are not known.
+pub fn pads(
+    node: &OnnxNode,
+    x: &Fact,
+    window: &[Dim],
+    strides: &[i64],
+    dilations: &[i64],
+) -> Result<Vec<i64>, ImportError> {
+    let none = || vec![0; 2 * window.len()];
+    match node.text("auto_pad")?.unwrap_or("NOTSET") {
+        "NOTSET" => Ok(node.ints("pads")?.unwrap_or_else(none)),
+        "VALID" => Ok(none()),
+        mode @ ("SAME_UPPER" | "SAME_LOWER") => same_pads(x, window, strides, dilations, mode == "SAME_LOWER"),
+        mode => Err(ImportError::Attribute { name: "auto_pad".into(), found: format!("is `{mode}`") }),
+    }
+}
+
+/// Pads so that the result has size / stride elements, rounded up.
+fn same_pads(
+    x: &Fact,
+    window: &[Dim],
+    strides: &[i64],
+    dilations: &[i64],
+    lower: bool,
+) -> Result<Vec<i64>, ImportError> {
+    let unknown = || ImportError::Unsupported("`auto_pad` needs sizes that are known when compiling".into());
+    let spatial = window.len();
+    let mut pads = vec![0; 2 * spatial];
+    for i in 0..spatial.min(strides.len()).min(dilations.len()) {
+        let size = x.shape.get(2 + i).and_then(Dim::as_i64).ok_or_else(unknown)?;
+        let window = window[i].as_i64().ok_or_else(unknown)?;
+        let steps = (size + strides[i].max(1) - 1) / strides[i].max(1);
+        let total = ((steps - 1) * strides[i] + (window - 1) * dilations[i] + 1 - size).max(0);
+        let (small, large) = (total / 2, total - total / 2);
+        (pads[i], pads[spatial + i]) = if lower { (large, small) } else { (small, large) };
+    }
+    Ok(pads)
+}
