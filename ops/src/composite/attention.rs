@@ -1,0 +1,204 @@
+//! Values weighted by how well queries and keys agree.
+
+use crate::attr::{AttrKind, Attrs};
+use crate::build::{Build, Value};
+use crate::composite::softmax;
+use crate::dim::Dim;
+use crate::dtype::{DType, FLOAT};
+use crate::fact::Fact;
+use crate::numerics::Numerics;
+use crate::onnx::{Export, ImportError, OnnxNode, from};
+use crate::op::{Facts, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
+use crate::primitive::{add, concat, div, iota, less, matmul, mul, select, tanh};
+use crate::tensor::Tensor;
+
+/// Values weighted by how well queries and keys agree.
+pub static OP: Op = Op {
+    name: "attention",
+    summary: "softmax(q * k^T * scale + mask) * v of q, k and v [batch, heads, positions, width]; several heads of q may share one of k and v, and false in a mask hides.",
+    operands: &[
+        operand("q", "T"),
+        operand("k", "T"),
+        operand("v", "T"),
+        optional("mask", "M"),
+        operand("scale", "f32"),
+        optional("softcap", "f32"),
+    ],
+    attrs: &[attr(
+        "causal",
+        AttrKind::Dims,
+        "empty, or how many keys lie before that of the first query: later keys are hidden",
+    )],
+    types: &[types("T", FLOAT), types("M", &[DType::Bool, DType::F16, DType::BF16, DType::F32])],
+    constraints: &[
+        constraint("four-axes", "q, k and v have 4 axes each, and causal at most one entry"),
+        constraint("heads", "the numbers of heads are known, and that of k and v divides that of q"),
+        constraint("scalar-scale", "scale and softcap have no axes"),
+    ],
+    meaning: Meaning::Composite { variants: &["plain", "mask", "causal", "grouped heads", "softcap"], decompose },
+    numerics: Numerics::Accumulated,
+    flops,
+    import: &[from("Attention", 23, import)],
+    export: Export::Decompose,
+    samples: &[
+        Sample {
+            name: "two heads share keys and values, later keys are hidden",
+            operands: &["f32[1, 2, 2, 1] 1 0 1 0", "f32[1, 1, 2, 1] 5 7", "f32[1, 1, 2, 1] 2 4", "-", "f32[] 1", "-"],
+            attrs: &["causal = [0]"],
+            result: "f32[1, 2, 2, 1] 2 3 2 3",
+        },
+        Sample {
+            name: "a mask of truth values",
+            operands: &[
+                "f32[1, 1, 1, 1] 0",
+                "f32[1, 1, 3, 1] 1 2 3",
+                "f32[1, 1, 3, 1] 2 4 9",
+                "bool[3] true true false",
+                "f32[] 0.5",
+                "f32[] 10",
+            ],
+            attrs: &["causal = []"],
+            result: "f32[1, 1, 1, 1] 3",
+        },
+    ],
+    refusals: &[
+        Refusal {
+            constraint: "four-axes",
+            operands: &["f32[2, 2]", "f32[2, 2]", "f32[2, 2]", "f32[]", "f32[]", "f32[]"],
+            attrs: &["causal = []"],
+        },
+        Refusal {
+            constraint: "heads",
+            operands: &["f32[1, 3, 1, 1]", "f32[1, 2, 1, 1]", "f32[1, 2, 1, 1]", "f32[]", "f32[]", "f32[]"],
+            attrs: &["causal = []"],
+        },
+        Refusal {
+            constraint: "scalar-scale",
+            operands: &["f32[1, 1, 1, 1]", "f32[1, 1, 1, 1]", "f32[1, 1, 1, 1]", "f32[]", "f32[1]", "f32[]"],
+            attrs: &["causal = []"],
+        },
+    ],
+};
+
+fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
+    let size = |operand: usize, axis: usize| {
+        facts.operands[operand].and_then(|fact| fact.shape.get(axis)).cloned().unwrap_or(Dim::from(0))
+    };
+    let rows = Dim::product(&result.shape[..3.min(result.rank())]);
+    rows * size(1, 2) * (size(0, 3) * Dim::from(2) + size(2, 3) * Dim::from(2) + Dim::from(6))
+}
+
+fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
+    let [Some(q), Some(k), Some(v), mask, Some(scale), softcap] = operands[..] else {
+        return Err(OP.refuse("arity", "q, k, v and scale"));
+    };
+    let (queries, keys, values) = (b.fact(q).clone(), b.fact(k).clone(), b.fact(v).clone());
+    let causal = attrs.get_dims("causal");
+    if [queries.rank(), keys.rank(), values.rank()] != [4; 3] || causal.len() > 1 {
+        return Err(OP.refuse("four-axes", format!("{queries}, {keys} and {values}")));
+    }
+    if b.fact(scale).rank() != 0 || softcap.is_some_and(|cap| b.fact(cap).rank() != 0) {
+        return Err(OP.refuse("scalar-scale", b.fact(scale).to_string()));
+    }
+    let heads = [&queries, &keys, &values].map(|fact| fact.shape[1].as_i64());
+    let groups = match heads {
+        [Some(own), Some(shared), Some(same)] if shared == same && shared > 0 && own % shared == 0 => own / shared,
+        _ => return Err(OP.refuse("heads", format!("{queries}, {keys} and {values}"))),
+    };
+    // Heads that share keys become an axis of their own.
+    let grouped = |b: &mut dyn Build, x: Value, groups_here: i64| {
+        let shape = b.fact(x).shape.clone();
+        let shared = [shape[0].clone(), keys.shape[1].clone(), Dim::from(groups_here)];
+        if groups == 1 { Ok(x) } else { b.reshape(x, &[&shared, &shape[2..]].concat()) }
+    };
+    let dtype = queries.dtype;
+    let scale = b.cast(scale, dtype)?;
+    let q = b.plain(&mul::OP, &[q, scale])?;
+    let k = b.transpose(k, vec![0, 1, 3, 2])?;
+    let (q, k) = (grouped(b, q, groups)?, grouped(b, k, 1)?);
+    let mut scores = b.plain(&matmul::OP, &[q, k])?;
+    let (rows, columns) = (queries.shape[2].clone(), keys.shape[2].clone());
+    scores = b.reshape(scores, &[queries.shape[0].clone(), queries.shape[1].clone(), rows.clone(), columns.clone()])?;
+    if let Some(cap) = softcap {
+        let cap = b.cast(cap, dtype)?;
+        let bent = b.plain(&div::OP, &[scores, cap])?;
+        let bent = b.plain(&tanh::OP, &[bent])?;
+        scores = b.plain(&mul::OP, &[bent, cap])?;
+    }
+    let hidden = b.scalar(dtype, f64::NEG_INFINITY);
+    if let Some(mask) = mask {
+        scores = if b.fact(mask).dtype == DType::Bool {
+            b.plain(&select::OP, &[mask, scores, hidden])?
+        } else {
+            let mask = b.cast(mask, dtype)?;
+            b.plain(&add::OP, &[scores, mask])?
+        };
+    }
+    if let [before] = causal {
+        let row = iota::apply(b, rows.clone(), DType::I64)?;
+        let row = b.reshape(row, &[rows, Dim::from(1)])?;
+        let before = b.size(before.clone() + Dim::from(1));
+        let limit = b.plain(&add::OP, &[row, before])?;
+        let column = iota::apply(b, columns, DType::I64)?;
+        let seen = b.plain(&less::OP, &[column, limit])?;
+        scores = b.plain(&select::OP, &[seen, scores, hidden])?;
+    }
+    let weights = b.op(&softmax::OP, &[scores], Attrs::none().int("axis", 3))?;
+    let (weights, v) = (grouped(b, weights, groups)?, grouped(b, v, 1)?);
+    let result = b.plain(&matmul::OP, &[weights, v])?;
+    let shape = [&queries.shape[..3], &values.shape[3..]].concat();
+    b.reshape(result, &shape)
+}
+
+/// Heads may be merged into the rows, and earlier keys and values come before the given ones.
+fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    if node.results > 3 {
+        return Err(ImportError::Unsupported("the scores as a result are not supported".into()));
+    }
+    if node.optional(6).is_some() {
+        return Err(ImportError::Unsupported("the lengths of padded keys are not supported".into()));
+    }
+    let merged = b.fact(node.operand(0)?).rank() == 3;
+    let q = by_head(b, node, 0, "q_num_heads")?;
+    let mut k = by_head(b, node, 1, "kv_num_heads")?;
+    let mut v = by_head(b, node, 2, "kv_num_heads")?;
+    let mut before = Dim::from(0);
+    if let (Some(past_k), Some(past_v)) = (node.optional(4), node.optional(5)) {
+        before = b.fact(past_k).shape.get(2).cloned().unwrap_or(before);
+        k = b.op(&concat::OP, &[past_k, k], Attrs::none().int("axis", 2))?;
+        v = b.op(&concat::OP, &[past_v, v], Attrs::none().int("axis", 2))?;
+    }
+    let scale = match node.float("scale")? {
+        Some(scale) => scale,
+        None => {
+            let width = b.fact(q).shape.get(3).and_then(Dim::as_i64);
+            let width = width.ok_or(ImportError::NotConstant { index: 0, sets: "the width of a head" })?;
+            (1.0 / (width as f64).sqrt()) as f32
+        }
+    };
+    let scale = b.constant(Tensor::scalar_f32(scale));
+    let cap = node.float("softcap")?.filter(|cap| *cap != 0.0);
+    let cap = cap.map(|cap| b.constant(Tensor::scalar_f32(cap)));
+    let causal = if node.int("is_causal")?.unwrap_or(0) != 0 { vec![before] } else { Vec::new() };
+    let operands = [Some(q), Some(k), Some(v), node.optional(3), Some(scale), cap];
+    let mut result = b.apply(&OP, &operands, Attrs::none().dims("causal", causal))?;
+    if merged {
+        let [batch, heads, rows, width] = &b.fact(result).shape.clone()[..] else {
+            return Err(OP.refuse("four-axes", b.fact(result).to_string()).into());
+        };
+        let by_row = b.transpose(result, vec![0, 2, 1, 3])?;
+        result = b.reshape(by_row, &[batch.clone(), rows.clone(), heads.clone() * width.clone()])?;
+    }
+    Ok(vec![result, k, v])
+}
+
+/// An operand as [batch, heads, positions, width].
+fn by_head(b: &mut dyn Build, node: &OnnxNode, index: usize, count: &str) -> Result<Value, ImportError> {
+    let x = node.operand(index)?;
+    let shape = b.fact(x).shape.clone();
+    let [batch, rows, width] = &shape[..] else { return Ok(x) };
+    let missing = || ImportError::Attribute { name: count.into(), found: "is missing".into() };
+    let heads = node.int(count)?.filter(|heads| *heads > 0).ok_or_else(missing)?;
+    let split = b.reshape(x, &[batch.clone(), rows.clone(), Dim::from(heads), width.floor_div(heads)])?;
+    Ok(b.transpose(split, vec![0, 2, 1, 3])?)
+}
