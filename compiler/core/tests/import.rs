@@ -190,7 +190,8 @@ fn manifests_name_programs_and_report_their_lines() {
     let path = folder.path().join("m4.toml");
     let parse = |text: &str| Project::parse(text, &path, &["seq=4".parse().unwrap()]);
     let one = "[program.one]\nmodel = \"a.onnx\"\n";
-    let text = format!("[dims]\nbatch = \"1..8\"\nseq = 9\n{one}dims = {{ batch = 2 }}\n[program.two]\nmodel = \"a.onnx\"\n");
+    let text =
+        format!("[dims]\nbatch = \"1..8\"\nseq = 9\n{one}dims = {{ batch = 2 }}\n[program.two]\nmodel = \"a.onnx\"\n");
     let project = parse(&text).unwrap();
     assert_eq!(project.programs.iter().map(|p| &*p.name).collect::<Vec<_>>(), ["one", "two"]);
     let texts: Vec<String> = project.dims.iter().map(|d| format!("{} {}", d.name, d.range)).collect();
