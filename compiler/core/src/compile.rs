@@ -80,7 +80,7 @@ pub fn graph_after(
     let Some(source) = project.programs.iter().find(|source| source.name == program) else {
         let names: Vec<&str> = project.programs.iter().map(|source| source.name.as_str()).collect();
         let message = format!("there is no program `{program}`");
-        return Err(Diagnostic::error(codes::M4_TOML_SYNTAX, message)
+        return Err(Diagnostic::error(codes::PROGRAM_UNKNOWN, message)
             .help(format!("there are {}", names.join(", ")))
             .into());
     };

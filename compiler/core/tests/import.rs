@@ -100,7 +100,7 @@ fn expressions_of_exporters_are_read() {
     });
     let graph = imported(&model);
     assert_eq!(graph.ranges.keys().collect::<Vec<_>>(), ["past_seq"]);
-    assert_eq!(graph.fact(graph.outputs()[0].value).to_string(), "f32[1 + 2*past_seq]");
+    assert_eq!(graph.fact(graph.outputs()[0].value).to_string(), "f32[2*past_seq + 1]");
 }
 
 #[test]

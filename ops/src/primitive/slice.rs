@@ -201,21 +201,13 @@ fn clamp(bound: &Dim, whole: &Dim, low: i64) -> Dim {
         // Borders this far out mean "to the very end"; arithmetic on them would overflow.
         Some(value) if value >= i64::from(i32::MAX) => high,
         Some(value) if value <= i64::from(i32::MIN) => low,
-        Some(value) if value < 0 => at_least(&(whole.clone() + Dim::from(value)), &low),
-        _ => at_most(bound, &high),
+        Some(value) if value < 0 => (whole.clone() + Dim::from(value)).maximum(&low),
+        _ => bound.minimum(&high),
     }
 }
 
-fn at_least(value: &Dim, low: &Dim) -> Dim {
-    if (value.clone() - low.clone()).is_not_negative() { value.clone() } else { value.max(low) }
-}
-
-fn at_most(value: &Dim, high: &Dim) -> Dim {
-    if (high.clone() - value.clone()).is_not_negative() { value.clone() } else { value.min(high) }
-}
-
 fn count(span: Dim, step: i64) -> Dim {
-    let span = at_least(&span, &Dim::from(0));
+    let span = span.maximum(&Dim::from(0));
     if step == 1 { span } else { (span + Dim::from(step.saturating_sub(1))).floor_div(step) }
 }
 
