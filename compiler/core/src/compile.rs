@@ -160,7 +160,9 @@ fn graphs(
     if last >= Phase::Facts {
         let settings = settings(project, source, &graph);
         graph = timed(Phase::Facts, &mut report, observer, || {
-            facts(&graph, &settings).map_err(|errors| placed(errors, source))
+            let (graph, warnings) = facts(&graph, &settings).map_err(|errors| placed(errors, source))?;
+            diagnostics.extend(placed(warnings, source));
+            Ok(graph)
         })?;
     }
     if last >= Phase::Lower {

@@ -10,11 +10,11 @@ use m4c_ops::dim::{Guard, GuardKind};
 use m4c_ops::{Dim, Fact, Symbols};
 use std::collections::BTreeMap;
 
-/// The graph with `settings` applied and everything inferred anew.
+/// The graph with `settings` applied and everything inferred anew, and warnings about settings.
 ///
 /// # Errors
 /// Where a setting names no dimension or contradicts the model.
-pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<Graph, Diagnostics> {
+pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<(Graph, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let mut ranges = ranges(graph, settings, &mut diagnostics);
     if diagnostics.has_errors() {
@@ -27,7 +27,7 @@ pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<Graph, Diagnostic
     if !diagnostics.has_errors() {
         broken(&result, &mut diagnostics);
     }
-    diagnostics.finish(result).map(|(graph, _)| graph)
+    diagnostics.finish(result)
 }
 
 /// The ranges of the model's symbols, narrowed by settings and guards.
@@ -57,6 +57,10 @@ fn ranges(graph: &Graph, settings: &[DimSetting], diagnostics: &mut Diagnostics)
                 diagnostics
                     .push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give at most {bound}")));
                 continue;
+            }
+            if range.high.is_some_and(|high| high > bound) {
+                let message = format!("`{symbol}` can be at most {bound}: the model relies on {guard}");
+                diagnostics.push(Diagnostic::warning(codes::DIM_OUT_OF_RANGE, message));
             }
             range.high = Some(range.high.map_or(bound, |high| high.min(bound)));
         }

@@ -44,7 +44,7 @@ impl UnsupportedOperators {
         let all = groups.into_iter().fold(start, |diagnostic, ((operator, reason), seen)| {
             diagnostic.note_at(seen.first, format!("{operator}, {}: {reason}", nodes_in_words(seen.count)))
         });
-        Some(all.help("docs/reference/coverage.md lists what can be imported"))
+        Some(all.help("`m4c ops` and docs/reference/ops list what can be imported"))
     }
 }
 
