@@ -117,7 +117,12 @@ fn sizes_print_read_back_and_substitute() {
         let replaced = dim.substitute(&[("a".to_string(), by.dim(&symbols))].into());
         for values in &VALUES {
             let inner = [by.value(values), values[1], values[2]];
-            assert_eq!(replaced.eval(&binding(values)), dim.eval(&binding(&inner)), "{dim} with a = {}", by.dim(&symbols));
+            assert_eq!(
+                replaced.eval(&binding(values)),
+                dim.eval(&binding(&inner)),
+                "{dim} with a = {}",
+                by.dim(&symbols)
+            );
         }
     }
 }

@@ -327,7 +327,8 @@ impl Dim {
 }
 
 fn term(atoms: &[Atom], value: i64) -> Dim {
-    let product = atoms.iter().fold(Polynomial::constant(1), |product, atom| product.times(&Polynomial::atom(atom.clone())));
+    let product =
+        atoms.iter().fold(Polynomial::constant(1), |product, atom| product.times(&Polynomial::atom(atom.clone())));
     Dim::of(product.times(&Polynomial::constant(value)))
 }
 
