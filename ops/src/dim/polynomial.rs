@@ -2,6 +2,8 @@
 //!
 //! Equal polynomials have one form, so equality is structural. Quotients are floors for every dividend, as Python's `//`.
 
+#![allow(clippy::mutable_key_type, reason = "symbols compare by name; their ranges take no part")]
+
 use super::bounds::Interval;
 use super::{Dim, Symbol};
 use std::collections::BTreeMap;
