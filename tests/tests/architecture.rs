@@ -65,7 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "m4c-runtime",
         ],
     ),
-    ("m4c-tests", &[]),
+    ("m4c-tests", &["m4c-compiler", "m4c-exec-cpu", "m4c-ir", "m4c-ops", "m4c-runtime", "m4c-target-cpu"]),
 ];
 
 #[test]
@@ -185,7 +185,7 @@ fn the_code_map_names_every_crate_with_its_contract() {
     let map = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     for (name, found) in crates() {
         let folder = found.folder.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let row = map.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap_or_else(|| {
+        let row = map.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).unwrap_or_else(|| {
             panic!("docs/ARCHITECTURE.md does not name `{name}`");
         });
         assert!(row.contains(&format!("`{folder}`")), "the row of `{name}` does not name its folder `{folder}`");

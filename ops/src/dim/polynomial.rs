@@ -149,7 +149,7 @@ impl Polynomial {
         for _ in 0..=MAX_TERMS {
             let Some((atoms, value)) = rest.terms.last_key_value() else { return Some(quotient) };
             let factors = without(atoms, lead)?;
-            if value % lead_value != 0 {
+            if value.checked_rem(*lead_value)? != 0 {
                 return None;
             }
             let term = Polynomial { terms: BTreeMap::from([(factors, value / lead_value)]) };

@@ -80,9 +80,9 @@ fn narrowed(name: &str, declared: Range, guards: &[Guard]) -> Option<Range> {
                 continue;
             }
             if scale > 0 {
-                low = low.max(-offset.div_euclid(scale));
+                low = low.max(offset.div_euclid(scale).saturating_neg());
             } else {
-                high = high.min(offset.div_euclid(-scale));
+                high = high.min(offset.div_euclid(scale.saturating_neg()));
             }
         }
     }

@@ -16,6 +16,6 @@ codes! {
         explanation: "The support table of the target promises the node, its code generator has nothing for \
                       it. The two contradict each other.",
         example: "the table says matmul of i4, the generator knows i8 only",
-        remedy: "Report it with the node. Until it is repaired, place the node on the CPU.",
+        remedy: "Report it with the node.",
     }
 }
