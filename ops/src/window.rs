@@ -112,8 +112,9 @@ fn same_pads(
     for i in 0..spatial.min(strides.len()).min(dilations.len()) {
         let size = x.shape.get(2 + i).and_then(Dim::as_i64).ok_or_else(unknown)?;
         let window = window[i].as_i64().ok_or_else(unknown)?;
-        let steps = (size + strides[i].max(1) - 1) / strides[i].max(1);
-        let total = ((steps - 1) * strides[i] + (window - 1) * dilations[i] + 1 - size).max(0);
+        let steps = size.saturating_add(strides[i].max(1) - 1) / strides[i].max(1);
+        let reach = (window - 1).saturating_mul(dilations[i]).saturating_add(1);
+        let total = (steps - 1).saturating_mul(strides[i]).saturating_add(reach).saturating_sub(size).max(0);
         let (small, large) = (total / 2, total - total / 2);
         (pads[i], pads[spatial + i]) = if lower { (large, small) } else { (small, large) };
     }

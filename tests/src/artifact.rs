@@ -43,8 +43,7 @@ pub fn run(file: &Path, program: &str, inputs: &Named) -> Named {
         }
     }
     let threads = ThreadPool::new(2).expect("threads");
-    let mut session =
-        Session::new(program, &bounds, &[&m4c_exec_cpu::CPU], 2, Arena::Owned).expect("a session");
+    let mut session = Session::new(program, &bounds, &[&m4c_exec_cpu::CPU], 2, Arena::Owned).expect("a session");
     session.bind(&shapes).expect("sizes that fit");
     let mut outputs: Vec<Aligned> = (0..program.outputs().len())
         .map(|index| Aligned::of(&vec![0; session.output_bytes(index).expect("bound")]))

@@ -65,7 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "m4c-runtime",
         ],
     ),
-    ("m4c-tests", &[]),
+    ("m4c-tests", &["m4c-compiler", "m4c-exec-cpu", "m4c-ir", "m4c-ops", "m4c-runtime", "m4c-target-cpu"]),
 ];
 
 #[test]
@@ -136,7 +136,8 @@ fn no_target_is_named_below_the_command_line() {
             for (number, line) in shipped.lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 for target in &targets {
-                    let named = code.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case(target));
+                    let named =
+                        code.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case(target));
                     let test_module = file.components().any(|part| part.as_os_str() == "tests");
                     assert!(!named || test_module, "{}:{} names `{target}`", file.display(), number + 1);
                 }
@@ -153,7 +154,11 @@ fn every_file_says_what_it_is_and_has_a_subject() {
         let generated = first.starts_with("// @generated") || file.ends_with("generated.rs");
         assert!(generated || first.starts_with("//!"), "{} does not begin with its contract", file.display());
         let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(!["utils", "util", "common", "helpers", "helper", "misc"].contains(&stem.as_str()), "{}", file.display());
+        assert!(
+            !["utils", "util", "common", "helpers", "helper", "misc"].contains(&stem.as_str()),
+            "{}",
+            file.display()
+        );
     }
 }
 
@@ -168,7 +173,11 @@ fn rooms_are_formatted() {
         .args(&rooms)
         .output()
         .unwrap();
-    assert!(output.status.success(), "run rustfmt --edition 2024 on ops/src: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "run rustfmt --edition 2024 on ops/src: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[test]
@@ -176,7 +185,7 @@ fn the_code_map_names_every_crate_with_its_contract() {
     let map = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     for (name, found) in crates() {
         let folder = found.folder.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let row = map.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap_or_else(|| {
+        let row = map.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).unwrap_or_else(|| {
             panic!("docs/ARCHITECTURE.md does not name `{name}`");
         });
         assert!(row.contains(&format!("`{folder}`")), "the row of `{name}` does not name its folder `{folder}`");

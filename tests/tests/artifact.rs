@@ -129,9 +129,8 @@ fn runs_allocate_nothing() {
 fn programs_of_a_manifest_share_equal_weights() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m4.toml");
-    let program = |name: &str, model: usize| {
-        format!("[program.{name}]\nmodel = {:?}\n", MODELS[model].path().to_string_lossy())
-    };
+    let program =
+        |name: &str, model: usize| format!("[program.{name}]\nmodel = {:?}\n", MODELS[model].path().to_string_lossy());
     let text = program("traced", 0) + &program("exported", 1);
     let project = Project::parse(&text, &path, &["batch=1..4".parse().unwrap()]).unwrap();
     let (both, one) = (folder.path().join("both.m4fw"), folder.path().join("one.m4fw"));

@@ -56,7 +56,8 @@ fn adding_an_operator_is_one_file_and_one_line() {
     let members = manifest.find("members = [").unwrap();
     let end = members + manifest[members..].find("\n]").unwrap() + 2;
     let alone = format!("{}members = [\"ops\"]{}", &manifest[..members], &manifest[end..]);
-    let alone: String = alone.lines().filter(|line| !line.starts_with("default-members")).map(|l| format!("{l}\n")).collect();
+    let alone: String =
+        alone.lines().filter(|line| !line.starts_with("default-members")).map(|l| format!("{l}\n")).collect();
     fs::write(folder.path().join("Cargo.toml"), alone).unwrap();
     fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
 

@@ -5,11 +5,6 @@ use m4c_runtime::{Artifact, Code as RuntimeCode, Error, MappedFile, Program, des
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// A wrong `--program`: the remedy of this code names that option.
-pub(crate) const PROGRAM_UNKNOWN: Code = codes::RUN_INPUT_UNKNOWN;
-/// Inputs that fit, but hold what the program cannot work with.
-pub(crate) const RUN_FAILED: Code = codes::RUN_INPUT_SHAPE;
-
 /// Maps an artifact file.
 pub(crate) fn map(path: &Path) -> Result<MappedFile, Diagnostic> {
     let shown = path.display();
@@ -61,13 +56,13 @@ pub(crate) fn program<'a>(
         (None, [only]) => Program::find(artifact, only),
         (None, _) => {
             let message = format!("the artifact has {} programs, so one must be chosen", names.len());
-            let diagnostic = Diagnostic::error(PROGRAM_UNKNOWN, message).at(path);
+            let diagnostic = Diagnostic::error(codes::PROGRAM_UNKNOWN, message).at(path);
             return Err(diagnostic.help(format!("give --program and one of {}", names.join(", "))));
         }
     };
     found.map_err(|error| {
         let message = format!("{}: `{}`", error.code, name.unwrap_or_default());
-        let diagnostic = Diagnostic::error(PROGRAM_UNKNOWN, message).at(path);
+        let diagnostic = Diagnostic::error(codes::PROGRAM_UNKNOWN, message).at(path);
         diagnostic.help(format!("its programs are {}", names.join(", ")))
     })
 }
@@ -89,14 +84,14 @@ fn code_of(code: RuntimeCode) -> Code {
     match code {
         VersionUnsupported | UnknownKernel | MissingExecutor => codes::ARTIFACT_VERSION,
         code if (code as u32) < 200 => codes::ARTIFACT_DAMAGED,
-        NoSuchProgram => PROGRAM_UNKNOWN,
+        NoSuchProgram => codes::PROGRAM_UNKNOWN,
         WrongDtype => codes::RUN_INPUT_DTYPE,
         WrongInputCount => codes::RUN_INPUT_MISSING,
         WrongName => codes::RUN_INPUT_UNKNOWN,
         UnboundedSymbol | BoundOutOfRange | WrongRank | DimMismatch | GuardFailed | OutOfBounds => {
             codes::RUN_INPUT_SHAPE
         }
-        TooLarge | IndexOutOfRange | Cancelled | Io => RUN_FAILED,
+        TooLarge | IndexOutOfRange | Cancelled | Io => codes::RUN_FAILED,
         // What is left is between m4c's compiler, its runtime and this program.
         _ => codes::INTERNAL,
     }

@@ -115,7 +115,7 @@ fn no_such_output(message: String, program: &Program<'_>) -> Diagnostic {
     let outputs = program.outputs().iter();
     let outputs: Vec<String> =
         outputs.map(|port| format!("`{}` ({})", port.name, describe_port(program, port))).collect();
-    Diagnostic::error(codes::RUN_INPUT_UNKNOWN, message).help(format!("its outputs are {}", outputs.join(", ")))
+    Diagnostic::error(codes::OUTPUT_UNKNOWN, message).help(format!("its outputs are {}", outputs.join(", ")))
 }
 
 /// The comparisons as a table.

@@ -8,7 +8,7 @@ use crate::lower::lower;
 use crate::onnx::ModelFile;
 use crate::phase::Phase;
 use crate::plan::{Plan, plan};
-use crate::project::{DimSetting, Project, ProgramSource};
+use crate::project::{DimSetting, ProgramSource, Project};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
 use std::path::Path;
@@ -80,7 +80,9 @@ pub fn graph_after(
     let Some(source) = project.programs.iter().find(|source| source.name == program) else {
         let names: Vec<&str> = project.programs.iter().map(|source| source.name.as_str()).collect();
         let message = format!("there is no program `{program}`");
-        return Err(Diagnostic::error(codes::M4_TOML_SYNTAX, message).help(format!("there are {}", names.join(", "))).into());
+        return Err(Diagnostic::error(codes::PROGRAM_UNKNOWN, message)
+            .help(format!("there are {}", names.join(", ")))
+            .into());
     };
     let lowered = graphs(project, source, target, last, observer)?;
     if last < Phase::Plan {
@@ -158,7 +160,9 @@ fn graphs(
     if last >= Phase::Facts {
         let settings = settings(project, source, &graph);
         graph = timed(Phase::Facts, &mut report, observer, || {
-            facts(&graph, &settings).map_err(|errors| placed(errors, source))
+            let (graph, warnings) = facts(&graph, &settings).map_err(|errors| placed(errors, source))?;
+            diagnostics.extend(placed(warnings, source));
+            Ok(graph)
         })?;
     }
     if last >= Phase::Lower {
@@ -234,9 +238,10 @@ fn named_once(sources: Vec<Source>) -> Vec<Source> {
 /// The settings that change the result, as they would be typed.
 fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
     let dim = |setting: &DimSetting| format!("--dim {}={}", setting.name, setting.range);
-    let own = project.programs.iter().flat_map(|program| {
-        program.dims.iter().map(move |setting| format!("{}: {}", program.name, dim(setting)))
-    });
+    let own = project
+        .programs
+        .iter()
+        .flat_map(|program| program.dims.iter().map(move |setting| format!("{}: {}", program.name, dim(setting))));
     let target = format!("--target {}", target.profile().id);
     [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).collect()
 }

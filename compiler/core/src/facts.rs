@@ -10,11 +10,11 @@ use m4c_ops::dim::{Guard, GuardKind};
 use m4c_ops::{Dim, Fact, Symbols};
 use std::collections::BTreeMap;
 
-/// The graph with `settings` applied and everything inferred anew.
+/// The graph with `settings` applied and everything inferred anew, and warnings about settings.
 ///
 /// # Errors
 /// Where a setting names no dimension or contradicts the model.
-pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<Graph, Diagnostics> {
+pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<(Graph, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let mut ranges = ranges(graph, settings, &mut diagnostics);
     if diagnostics.has_errors() {
@@ -27,7 +27,7 @@ pub fn facts(graph: &Graph, settings: &[DimSetting]) -> Result<Graph, Diagnostic
     if !diagnostics.has_errors() {
         broken(&result, &mut diagnostics);
     }
-    diagnostics.finish(result).map(|(graph, _)| graph)
+    diagnostics.finish(result)
 }
 
 /// The ranges of the model's symbols, narrowed by settings and guards.
@@ -54,8 +54,13 @@ fn ranges(graph: &Graph, settings: &[DimSetting], diagnostics: &mut Diagnostics)
         {
             if range.low > bound {
                 let message = format!("`{symbol}` is at least {}, but the model relies on {guard}", range.low);
-                diagnostics.push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give at most {bound}")));
+                diagnostics
+                    .push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give at most {bound}")));
                 continue;
+            }
+            if range.high.is_some_and(|high| high > bound) {
+                let message = format!("`{symbol}` can be at most {bound}: the model relies on {guard}");
+                diagnostics.push(Diagnostic::warning(codes::DIM_OUT_OF_RANGE, message));
             }
             range.high = Some(range.high.map_or(bound, |high| high.min(bound)));
         }
@@ -94,7 +99,8 @@ fn replacements(
             && !range.contains(value)
         {
             let message = format!("`{symbol}` may not be {value}, but the model relies on {guard}");
-            diagnostics.push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give {symbol}={value}")));
+            diagnostics
+                .push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message).help(format!("give {symbol}={value}")));
         }
         equal.insert(symbol, size);
     }
@@ -144,12 +150,7 @@ fn intersect(a: Option<&Range>, b: Option<&Range>) -> Option<Range> {
     (high.is_none_or(|high| low <= high)).then_some(Range { low, high, step: coarse.step })
 }
 
-fn rebuild(
-    graph: &Graph,
-    replace: &BTreeMap<String, Dim>,
-    empty: Graph,
-    diagnostics: &mut Diagnostics,
-) -> Graph {
+fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnostics: &mut Diagnostics) -> Graph {
     let mut builder = GraphBuilder::new(empty);
     for original in &graph.guards {
         let guard = Guard {
@@ -160,7 +161,8 @@ fn rebuild(
         if guard.known() == Some(false) {
             let message = format!("the model relies on {original}, which the given dimensions break");
             diagnostics.push(
-                Diagnostic::error(codes::GUARD_IMPOSSIBLE, message).help("give other dimensions, or none, to keep them open"),
+                Diagnostic::error(codes::GUARD_IMPOSSIBLE, message)
+                    .help("give other dimensions, or none, to keep them open"),
             );
         }
         builder.assume(guard);
@@ -194,8 +196,11 @@ fn rebuild(
                 }
             }
             NodeKind::Apply { op, attrs } => {
-                let operands: Vec<Option<Value>> =
-                    graph.operands(value).into_iter().map(|operand| operand.and_then(|v| values.get(&v).copied())).collect();
+                let operands: Vec<Option<Value>> = graph
+                    .operands(value)
+                    .into_iter()
+                    .map(|operand| operand.and_then(|v| values.get(&v).copied()))
+                    .collect();
                 let attrs = attrs.substitute(replace);
                 let key = format!("{} {operands:?} {attrs}", op.name);
                 if let Some(same) = shared.get(&key) {

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, codes};
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -31,10 +31,7 @@ impl AtomicFile {
             return Err(not_writable(&path, "it is not a regular file"));
         }
         let file = new_temporary(folder_of(&path)).map_err(|error| from_io(&path, &error))?;
-        Ok(AtomicFile {
-            path,
-            file: BufWriter::with_capacity(1 << 20, file),
-        })
+        Ok(AtomicFile { path, file: BufWriter::with_capacity(1 << 20, file) })
     }
 
     /// Where the file will be.
@@ -50,13 +47,10 @@ impl AtomicFile {
     /// Puts all bytes on the disk. Files that belong together are all completed before one gets its name.
     pub fn complete(self) -> Result<CompleteFile, Diagnostic> {
         let AtomicFile { path, file } = self;
-        let done = file
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)
-            .and_then(|file| {
-                file.as_file().sync_all()?;
-                Ok(file)
-            });
+        let done = file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
+            file.as_file().sync_all()?;
+            Ok(file)
+        });
         match done {
             Ok(file) => Ok(CompleteFile { path, file }),
             Err(error) => Err(from_io(&path, &error)),
@@ -72,9 +66,7 @@ impl AtomicFile {
 impl CompleteFile {
     /// Gives the file its name, in place of a file that had it before.
     pub fn commit(self) -> Result<(), Diagnostic> {
-        self.file
-            .persist(&self.path)
-            .map_err(|failure| from_io(&self.path, &failure.error))?;
+        self.file.persist(&self.path).map_err(|failure| from_io(&self.path, &failure.error))?;
         // The new name survives a power failure only once the folder is on the disk, too. Not every
         // system can do that, and the file itself is complete, so a failure here is not one of the write.
         let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
@@ -89,6 +81,12 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Seek for AtomicFile {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
     }
 }
 
@@ -111,9 +109,7 @@ pub fn write(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<(), Diagnostic> {
 
 /// A bare file name has the empty path as its parent.
 fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// In the same folder, because a rename cannot cross file systems.
@@ -129,12 +125,9 @@ fn new_temporary(folder: &Path) -> io::Result<NamedTempFile> {
 fn from_io(path: &Path, error: &io::Error) -> Diagnostic {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            Diagnostic::error(
-                codes::DISK_FULL,
-                format!("no room for `{}`: {error}", path.display()),
-            )
-            .at(path)
-            .help("make room, or write to another disk; nothing was left behind")
+            Diagnostic::error(codes::DISK_FULL, format!("no room for `{}`: {error}", path.display()))
+                .at(path)
+                .help("make room, or write to another disk; nothing was left behind")
         }
         ErrorKind::NotFound => {
             let folder = folder_of(path).display().to_string();
@@ -158,9 +151,7 @@ mod tests {
 
     fn names_in(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -194,17 +185,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let missing = write(folder.path().join("no/such/out"), b"").unwrap_err();
         assert_eq!(missing.code, codes::OUTPUT_NOT_WRITABLE);
-        assert!(
-            missing.message.contains("does not exist"),
-            "{}",
-            missing.message
-        );
+        assert!(missing.message.contains("does not exist"), "{}", missing.message);
         let is_folder = write(folder.path(), b"").unwrap_err();
-        assert!(
-            is_folder.message.contains("it is a folder"),
-            "{}",
-            is_folder.message
-        );
+        assert!(is_folder.message.contains("it is a folder"), "{}", is_folder.message);
         assert_eq!(names_in(folder.path()), Vec::<String>::new());
     }
 
@@ -223,9 +206,6 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_device_is_not_replaced() {
-        assert_eq!(
-            write("/dev/null", b"").unwrap_err().code,
-            codes::OUTPUT_NOT_WRITABLE
-        );
+        assert_eq!(write("/dev/null", b"").unwrap_err().code, codes::OUTPUT_NOT_WRITABLE);
     }
 }

@@ -1,14 +1,14 @@
 //! Everything between a model file and an artifact.
 
+pub mod compile;
 pub mod diagnostic;
+pub mod emit;
 pub mod facts;
 pub mod file;
 pub mod import;
+pub mod lower;
 pub mod onnx;
 pub mod onnx_out;
 pub mod phase;
-pub mod project;
-pub mod compile;
-pub mod lower;
 pub mod plan;
-pub mod emit;
+pub mod project;

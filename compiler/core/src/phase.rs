@@ -58,12 +58,7 @@ pub const PHASES: &[PhaseEntry] = &[
         summary: "chooses kernels, weight layouts and buffers",
         leaves: "steps in order, each with its kernel; buffers with live ranges",
     },
-    PhaseEntry {
-        phase: Phase::Emit,
-        name: "emit",
-        summary: "packs weights and writes the artifact",
-        leaves: "bytes",
-    },
+    PhaseEntry { phase: Phase::Emit, name: "emit", summary: "packs weights and writes the artifact", leaves: "bytes" },
 ];
 
 impl Phase {

@@ -135,7 +135,8 @@ impl Project {
             let model = folder.join(&table.model);
             if !model.is_file() {
                 let message = format!("program `{name}` names {}, which is no file", table.model.display());
-                diagnostics.push(Diagnostic::error(codes::M4_TOML_MISSING_FILE, message).at(line_of(text, path, &name)));
+                diagnostics
+                    .push(Diagnostic::error(codes::M4_TOML_MISSING_FILE, message).at(line_of(text, path, &name)));
             }
             let mut settings = settings(&table.dims, text, path, &mut diagnostics);
             settings.retain(|setting| dims.iter().all(|given| given.name != setting.name));

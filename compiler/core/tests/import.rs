@@ -83,7 +83,7 @@ fn shape_arithmetic_becomes_symbolic_sizes() {
 fn dimensions_that_must_be_equal_are_unified_under_a_guard() {
     let graph = imported(&addition(named("one name"), named("other")));
     assert_eq!(graph.guards.len(), 1, "{graph}");
-    let unified = facts(&graph, &[]).unwrap();
+    let unified = facts(&graph, &[]).unwrap().0;
     assert_eq!(unified.ranges.len(), 1, "{unified}");
     assert!(unified.guards.is_empty(), "{unified}");
     assert!(interpret(&unified, &[tensor("f32[2] 1 2"), tensor("f32[2] 1 2")]).is_ok());
@@ -100,7 +100,7 @@ fn expressions_of_exporters_are_read() {
     });
     let graph = imported(&model);
     assert_eq!(graph.ranges.keys().collect::<Vec<_>>(), ["past_seq"]);
-    assert_eq!(graph.fact(graph.outputs()[0].value).to_string(), "f32[1 + 2*past_seq]");
+    assert_eq!(graph.fact(graph.outputs()[0].value).to_string(), "f32[2*past_seq + 1]");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn nodes_may_stand_in_any_order() {
 #[test]
 fn given_dimensions_fix_sizes_or_narrow_ranges() {
     let graph = imported(&reshape_chain());
-    let given = |text: &str| facts(&graph, &[text.parse::<DimSetting>().unwrap()]);
+    let given = |text: &str| facts(&graph, &[text.parse::<DimSetting>().unwrap()]).map(|(graph, _)| graph);
     let fixed = given("n=4").unwrap();
     assert!(fixed.ranges.is_empty() && fixed.to_string().contains("f32[4, 6]"), "{fixed}");
     let ranged = given("n=2..9:3").unwrap();
@@ -178,9 +178,25 @@ fn given_dimensions_fix_sizes_or_narrow_ranges() {
 fn a_baked_in_size_is_refused_for_other_values() {
     let graph = imported(&addition(named("n"), Dim::Known(3)));
     assert_eq!(graph.guards[0].to_string(), "3 = n");
-    assert!(facts(&graph, &[]).unwrap().to_string().contains("input \"a\" : f32[3]"));
-    let text = facts(&graph, &["n=5".parse().unwrap()]).unwrap_err().to_text();
+    assert!(facts(&graph, &[]).unwrap().0.to_string().contains("input \"a\" : f32[3]"));
+    let text = facts(&graph, &["n=5".parse().unwrap()]).map(|_| ()).unwrap_err().to_text();
     assert!(text.contains("3 = n"), "{text}");
+}
+
+#[test]
+fn a_range_wider_than_the_model_allows_is_narrowed_with_a_warning() {
+    let model = file(|writer| {
+        writer.input("x", ElementType::Float, &[named("n")]);
+        writer.initializer("start", integers(&[0]));
+        writer.initializer("end", integers(&[5]));
+        writer.node(NodeProto::new("Slice", ["x", "start", "end"], ["head"]));
+        writer.node(NodeProto::new("Add", ["x", "head"], ["y"]));
+        writer.output("y", ElementType::Float, &[named("n")]);
+    });
+    let (graph, warnings) = facts(&imported(&model), &["n=1..9".parse().unwrap()]).unwrap();
+    assert_eq!(graph.ranges["n"].to_string(), "1..5:1");
+    assert_eq!(codes_of(&warnings), [codes::DIM_OUT_OF_RANGE]);
+    assert!(warnings.to_text().contains("n <= 5"), "{}", warnings.to_text());
 }
 
 #[test]
@@ -190,7 +206,8 @@ fn manifests_name_programs_and_report_their_lines() {
     let path = folder.path().join("m4.toml");
     let parse = |text: &str| Project::parse(text, &path, &["seq=4".parse().unwrap()]);
     let one = "[program.one]\nmodel = \"a.onnx\"\n";
-    let text = format!("[dims]\nbatch = \"1..8\"\nseq = 9\n{one}dims = {{ batch = 2 }}\n[program.two]\nmodel = \"a.onnx\"\n");
+    let text =
+        format!("[dims]\nbatch = \"1..8\"\nseq = 9\n{one}dims = {{ batch = 2 }}\n[program.two]\nmodel = \"a.onnx\"\n");
     let project = parse(&text).unwrap();
     assert_eq!(project.programs.iter().map(|p| &*p.name).collect::<Vec<_>>(), ["one", "two"]);
     let texts: Vec<String> = project.dims.iter().map(|d| format!("{} {}", d.name, d.range)).collect();

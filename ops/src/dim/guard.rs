@@ -33,7 +33,7 @@ impl Guard {
                 && let Some(at) = of.iter().position(|dim| dim == other)
             {
                 let rest: Vec<Dim> = of.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, d)| d.clone()).collect();
-                if let Some(bound) = rest.into_iter().reduce(|x, y| x.min(&y)) {
+                if let Some(bound) = rest.into_iter().reduce(|x, y| x.minimum(&y)) {
                     return Guard { kind: GuardKind::AtMost, left: other.clone(), right: bound };
                 }
             }

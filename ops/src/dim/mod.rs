@@ -1,34 +1,72 @@
-//! Symbolic sizes: quasi-affine expressions over named symbols, always in simplified form.
+//! Symbolic sizes: quasi-affine expressions over named symbols, always in normal form.
 
+mod bounds;
 mod guard;
+mod polynomial;
 mod text;
 
 pub use guard::{Guard, GuardKind};
 pub use text::DimSyntax;
 
+use bounds::Interval;
+use polynomial::{Atom, Polynomial, extreme};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::ops;
-use std::sync::Arc;
-use tract_data::internal::{DimLike, SymbolScope, TDim};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A size: a number or an expression over [`Symbols`].
 ///
-/// The algebra is tract's `TDim`. Expressions are simplified when they are made and shared when they are cloned.
-/// Equality is algebraic: two spellings of one polynomial are equal.
-#[derive(Clone, Debug)]
+/// Sums and products are multiplied out, quotients and extremes reduced when they are made, so two spellings of one size
+/// are equal. Clones are cheap.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Dim(Repr);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum Repr {
     Const(i64),
-    Expr(Arc<Expr>),
+    Expr(Arc<Polynomial>),
 }
 
-/// An expression keeps its symbols alive: on their own, `TDim`'s symbols lose their names with their scope.
-#[derive(Debug)]
-struct Expr {
-    dim: TDim,
-    symbols: Symbols,
+/// A name with what is known of its values. Symbols of one name are one symbol.
+#[derive(Clone, Debug)]
+struct Symbol {
+    name: Arc<str>,
+    range: Arc<Mutex<(i64, Option<i64>)>>,
+}
+
+impl Symbol {
+    fn bounds(&self) -> Interval {
+        let (low, high) = *self.range.lock().unwrap_or_else(PoisonError::into_inner);
+        Interval::between(low, high)
+    }
+}
+
+impl PartialEq for Symbol {
+    fn eq(&self, other: &Symbol) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Symbol {}
+
+impl PartialOrd for Symbol {
+    fn partial_cmp(&self, other: &Symbol) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Symbol {
+    fn cmp(&self, other: &Symbol) -> Ordering {
+        self.name.cmp(&other.name)
+    }
+}
+
+impl Hash for Symbol {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 /// One level of a [`Dim`], for code that translates expressions.
@@ -42,7 +80,7 @@ pub enum DimView {
     Add(Vec<Dim>),
     /// The product of the factors.
     Mul(Vec<Dim>),
-    /// The quotient, rounded toward zero; sizes are never negative, so this is the floor.
+    /// The floor of the quotient by a number of at least 2.
     Div(Dim, i64),
     /// The smallest.
     Min(Vec<Dim>),
@@ -55,36 +93,31 @@ pub type Binding = BTreeMap<String, i64>;
 
 /// The symbols of one graph. Clones share the same symbols.
 #[derive(Clone, Debug, Default)]
-pub struct Symbols(SymbolScope);
+pub struct Symbols(Arc<Mutex<BTreeMap<String, Symbol>>>);
 
 impl Symbols {
     /// The symbol of that name, made on first use. Every symbol is assumed to be at least 0.
     ///
     /// Characters that expressions cannot hold become `_`.
     pub fn get(&self, name: &str) -> Dim {
-        let name = legal_name(name);
-        let known = self.0.get(&name).is_some();
-        let symbol = self.0.sym(&name);
-        if !known {
-            // Fails only on names that the assertion grammar cannot read, and then proves less, never more.
-            let _ = self.0.add_assertion(format!("{name}>=0"));
-        }
-        Dim(Repr::Expr(Arc::new(Expr { dim: TDim::Sym(symbol), symbols: self.clone() })))
+        Dim::of(Polynomial::atom(Atom::Symbol(self.symbol(&legal_name(name)))))
     }
 
-    /// Lets simplification use that a symbol lies in a range.
+    /// Lets proofs use that a symbol lies in a range. Sizes that are already made stay as they are.
     pub fn limit(&self, name: &str, low: i64, high: Option<i64>) {
-        let Some(name) = self.get(name).as_symbol() else { return };
-        for bound in [Some(format!("{name}>={low}")), high.map(|high| format!("{name}<={high}"))].into_iter().flatten()
-        {
-            // Fails only on names that the assertion grammar cannot read, and then proves less, never more.
-            let _ = self.0.add_assertion(bound);
-        }
+        let symbol = self.symbol(&legal_name(name));
+        *symbol.range.lock().unwrap_or_else(PoisonError::into_inner) = (low.max(0), high);
     }
 
     /// Whether a symbol of that name exists.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.get(&legal_name(name)).is_some()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&legal_name(name))
+    }
+
+    fn symbol(&self, name: &str) -> Symbol {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Symbol { name: name.into(), range: Arc::new(Mutex::new((0, None))) };
+        known.entry(name.to_string()).or_insert_with(make).clone()
     }
 }
 
@@ -117,31 +150,46 @@ impl Dim {
 
     /// The symbol's name, where this is a bare symbol.
     pub fn as_symbol(&self) -> Option<String> {
-        match &self.0 {
-            Repr::Expr(expr) => match &expr.dim {
-                TDim::Sym(symbol) => Some(symbol.to_string()),
-                _ => None,
-            },
-            Repr::Const(_) => None,
+        match self.sole_atom() {
+            Some(Atom::Symbol(symbol)) => Some(symbol.name.to_string()),
+            _ => None,
         }
     }
 
     /// The outermost operation.
     pub fn view(&self) -> DimView {
-        match &self.0 {
-            Repr::Const(value) => DimView::Const(*value),
-            Repr::Expr(expr) => view(&expr.dim, &expr.symbols),
+        let Repr::Expr(polynomial) = &self.0 else { return DimView::Const(self.as_i64().unwrap_or(0)) };
+        let mut terms: Vec<Dim> = polynomial.terms().map(|(atoms, value)| term(atoms, value)).collect();
+        if terms.len() > 1 {
+            return DimView::Add(terms);
+        }
+        match polynomial.terms().next() {
+            Some(([atom], 1)) => view_atom(atom),
+            Some((atoms, value)) => {
+                let factors = atoms.iter().map(|atom| Dim::of(Polynomial::atom(atom.clone())));
+                let number = (value != 1).then(|| Dim::from(value));
+                DimView::Mul(number.into_iter().chain(factors).collect())
+            }
+            None => terms.pop().map_or(DimView::Const(0), |only| only.view()),
         }
     }
 
     /// Names of all symbols, sorted.
     pub fn symbols(&self) -> Vec<String> {
-        match &self.0 {
-            Repr::Const(_) => Vec::new(),
-            Repr::Expr(expr) => {
-                let mut names: Vec<String> = expr.dim.symbols().iter().map(ToString::to_string).collect();
-                names.sort();
-                names
+        let mut names = Vec::new();
+        self.collect_symbols(&mut names);
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn collect_symbols(&self, names: &mut Vec<String>) {
+        match self.view() {
+            DimView::Const(_) => {}
+            DimView::Symbol(name) => names.push(name),
+            DimView::Div(of, _) => of.collect_symbols(names),
+            DimView::Add(of) | DimView::Mul(of) | DimView::Min(of) | DimView::Max(of) => {
+                of.iter().for_each(|dim| dim.collect_symbols(names));
             }
         }
     }
@@ -155,7 +203,7 @@ impl Dim {
             DimView::Mul(factors) => {
                 factors.iter().try_fold(1i64, |product, factor| product.checked_mul(factor.eval(binding)?))
             }
-            DimView::Div(dividend, divisor) => dividend.eval(binding)?.checked_div(divisor),
+            DimView::Div(dividend, divisor) => dividend.eval(binding)?.checked_div_euclid(divisor),
             DimView::Min(of) => of.iter().map(|dim| dim.eval(binding)).try_fold(i64::MAX, |m, v| Some(m.min(v?))),
             DimView::Max(of) => of.iter().map(|dim| dim.eval(binding)).try_fold(i64::MIN, |m, v| Some(m.max(v?))),
         }
@@ -166,102 +214,68 @@ impl Dim {
         if replace.is_empty() {
             return self.clone();
         }
+        let all = |of: &[Dim]| of.iter().map(|dim| dim.substitute(replace)).collect::<Vec<_>>();
         match self.view() {
             DimView::Const(_) => self.clone(),
             DimView::Symbol(name) => replace.get(&name).unwrap_or(self).clone(),
-            DimView::Add(terms) => terms.iter().fold(Dim::from(0), |sum, term| sum + term.substitute(replace)),
-            DimView::Mul(factors) => factors.iter().fold(Dim::from(1), |p, factor| p * factor.substitute(replace)),
+            DimView::Add(terms) => all(&terms).into_iter().fold(Dim::from(0), |sum, term| sum + term),
+            DimView::Mul(factors) => all(&factors).into_iter().fold(Dim::from(1), |product, factor| product * factor),
             DimView::Div(dividend, divisor) => dividend.substitute(replace).floor_div(divisor),
-            DimView::Min(of) => {
-                of.iter().map(|d| d.substitute(replace)).reduce(|a, b| a.min(&b)).unwrap_or(self.clone())
-            }
-            DimView::Max(of) => {
-                of.iter().map(|d| d.substitute(replace)).reduce(|a, b| a.max(&b)).unwrap_or(self.clone())
-            }
+            DimView::Min(of) => extreme(&all(&of).iter().collect::<Vec<_>>(), false),
+            DimView::Max(of) => extreme(&all(&of).iter().collect::<Vec<_>>(), true),
         }
     }
 
-    /// The quotient by a positive number, rounded toward zero.
+    /// The floor of the quotient by a positive number.
+    ///
+    /// # Panics
+    /// Where the divisor is not positive.
     pub fn floor_div(&self, divisor: i64) -> Dim {
+        assert!(divisor > 0, "sizes are divided by positive numbers, not by {divisor}");
         match &self.0 {
-            Repr::Const(value) => Dim::from(value / divisor),
-            Repr::Expr(expr) => Dim::made(expr.dim.clone() / divisor, &expr.symbols),
+            Repr::Const(value) => Dim::from(value.div_euclid(divisor)),
+            Repr::Expr(polynomial) => Dim::of(polynomial.floor_div(divisor)),
         }
     }
 
     /// The quotient, where the division is known to leave no remainder.
     pub fn div_exact(&self, divisor: &Dim) -> Option<Dim> {
-        if let (Some(a), Some(b)) = (self.as_i64(), divisor.as_i64()) {
-            return (b != 0 && a % b == 0).then(|| Dim::from(a / b));
-        }
-        if self == divisor {
-            return Some(Dim::from(1));
-        }
-        let (quotient, rest) = self.tdim().maybe_div(&divisor.tdim()).ok()?;
-        (rest == 1).then(|| self.with_symbols_of(divisor, quotient))
+        self.polynomial().div_exact(&divisor.polynomial()).map(Dim::of)
     }
 
     /// The smaller of the two.
-    pub fn min(&self, other: &Dim) -> Dim {
-        match (self.as_i64(), other.as_i64()) {
-            (Some(a), Some(b)) => Dim::from(a.min(b)),
-            _ => self.with_symbols_of(other, TDim::Min(vec![self.tdim(), other.tdim()])),
-        }
+    pub fn minimum(&self, other: &Dim) -> Dim {
+        extreme(&[self, other], false)
     }
 
     /// The larger of the two.
-    pub fn max(&self, other: &Dim) -> Dim {
-        match (self.as_i64(), other.as_i64()) {
-            (Some(a), Some(b)) => Dim::from(a.max(b)),
-            _ => self.with_symbols_of(other, TDim::Max(vec![self.tdim(), other.tdim()])),
-        }
+    pub fn maximum(&self, other: &Dim) -> Dim {
+        extreme(&[self, other], true)
     }
 
     /// Whether the two are known to differ for every value of their symbols.
     pub fn differs(&self, other: &Dim) -> bool {
-        match (self.as_i64(), other.as_i64()) {
-            (Some(a), Some(b)) => a != b,
-            _ => {
-                let difference = self.clone() - other.clone();
-                match difference.as_i64() {
-                    Some(value) => value != 0,
-                    None => {
-                        let one = Dim::from(1);
-                        (difference.clone() - one.clone()).is_not_negative()
-                            || (Dim::from(0) - difference - one).is_not_negative()
-                    }
-                }
-            }
-        }
+        let difference = (self.clone() - other.clone()).bounds();
+        difference.low.is_some_and(|low| low > 0) || difference.high.is_some_and(|high| high < 0)
     }
 
     /// Whether this is known to be at most `other` for every value of their symbols.
     pub fn is_at_most(&self, other: &Dim) -> bool {
-        match (self.view(), other.view()) {
-            (DimView::Min(of), _) if of.iter().any(|dim| dim.is_at_most(other)) => true,
-            (DimView::Max(of), _) => of.iter().all(|dim| dim.is_at_most(other)),
-            _ => (other.clone() - self.clone()).is_not_negative(),
+        if (other.clone() - self.clone()).is_not_negative() {
+            return true;
+        }
+        match (self.sole_atom(), other.sole_atom()) {
+            (Some(Atom::Min(of)), _) if of.iter().any(|dim| dim.is_at_most(other)) => true,
+            (_, Some(Atom::Max(of))) if of.iter().any(|dim| self.is_at_most(dim)) => true,
+            (Some(Atom::Max(of)), _) => of.iter().all(|dim| dim.is_at_most(other)),
+            (_, Some(Atom::Min(of))) => of.iter().all(|dim| self.is_at_most(dim)),
+            _ => false,
         }
     }
 
     /// Whether the value is known to be at least 0.
     pub fn is_not_negative(&self) -> bool {
-        match &self.0 {
-            Repr::Const(value) => *value >= 0,
-            Repr::Expr(expr) => expr.dim.prove_positive_or_zero() || self.has_no_negative_part(),
-        }
-    }
-
-    /// Whether it is built of symbols, which are never negative, without anything that is. Finds products, whose range
-    /// the algebra does not track.
-    fn has_no_negative_part(&self) -> bool {
-        match self.view() {
-            DimView::Const(value) => value >= 0,
-            DimView::Symbol(_) => true,
-            DimView::Add(of) | DimView::Mul(of) | DimView::Min(of) => of.iter().all(Dim::has_no_negative_part),
-            DimView::Max(of) => of.iter().any(Dim::has_no_negative_part),
-            DimView::Div(of, by) => by > 0 && of.has_no_negative_part(),
-        }
+        self.bounds().low.is_some_and(|low| low >= 0)
     }
 
     /// The product of all, 1 for none.
@@ -281,42 +295,50 @@ impl Dim {
         }
     }
 
-    fn tdim(&self) -> TDim {
+    fn of(polynomial: Polynomial) -> Dim {
+        match polynomial.as_constant() {
+            Some(value) => Dim(Repr::Const(value)),
+            None => Dim(Repr::Expr(Arc::new(polynomial))),
+        }
+    }
+
+    fn polynomial(&self) -> std::borrow::Cow<'_, Polynomial> {
         match &self.0 {
-            Repr::Const(value) => TDim::Val(*value),
-            Repr::Expr(expr) => expr.dim.clone(),
+            Repr::Const(value) => std::borrow::Cow::Owned(Polynomial::constant(*value)),
+            Repr::Expr(polynomial) => std::borrow::Cow::Borrowed(polynomial),
         }
     }
 
-    fn with_symbols_of(&self, other: &Dim, expr: TDim) -> Dim {
-        match (&self.0, &other.0) {
-            (Repr::Expr(own), _) | (_, Repr::Expr(own)) => Dim::made(expr, &own.symbols),
-            _ => Dim::made(expr, &Symbols::default()),
+    fn bounds(&self) -> Interval {
+        match &self.0 {
+            Repr::Const(value) => Interval::exactly(*value),
+            Repr::Expr(polynomial) => polynomial.bounds(),
         }
     }
 
-    fn made(expr: TDim, symbols: &Symbols) -> Dim {
-        match expr.simplify() {
-            TDim::Val(value) => Dim(Repr::Const(value)),
-            dim => Dim(Repr::Expr(Arc::new(Expr { dim, symbols: symbols.clone() }))),
+    fn sole_atom(&self) -> Option<&Atom> {
+        let Repr::Expr(polynomial) = &self.0 else { return None };
+        let mut terms = polynomial.terms();
+        match (terms.next(), terms.next()) {
+            (Some(([atom], 1)), None) => Some(atom),
+            _ => None,
         }
     }
 }
 
-fn view(expr: &TDim, symbols: &Symbols) -> DimView {
-    let one = |of: &TDim| Dim::made(of.clone(), symbols);
-    let all = |of: &[TDim]| of.iter().map(one).collect();
-    match expr {
-        TDim::Val(value) => DimView::Const(*value),
-        TDim::Sym(symbol) => DimView::Symbol(symbol.to_string()),
-        TDim::Add(terms) => DimView::Add(all(terms)),
-        TDim::Mul(factors) => DimView::Mul(all(factors)),
-        TDim::MulInt(by, of) => DimView::Mul(vec![Dim::from(*by), one(of)]),
-        TDim::Div(of, by) => DimView::Div(one(of), i64::try_from(*by).unwrap_or(i64::MAX)),
-        TDim::Min(of) => DimView::Min(all(of)),
-        // `Dim` never builds the last three; they are spelled out so that the match stays total.
-        TDim::Max(of) | TDim::Broadcast(of) => DimView::Max(all(of)),
-        TDim::Ge(a, _) | TDim::Eq(a, _) => view(a, symbols),
+fn term(atoms: &[Atom], value: i64) -> Dim {
+    let product =
+        atoms.iter().fold(Polynomial::constant(1), |product, atom| product.times(&Polynomial::atom(atom.clone())));
+    Dim::of(product.times(&Polynomial::constant(value)))
+}
+
+fn view_atom(atom: &Atom) -> DimView {
+    match atom {
+        Atom::Symbol(symbol) => DimView::Symbol(symbol.name.to_string()),
+        Atom::Quotient(dividend, divisor) => DimView::Div(dividend.clone(), *divisor),
+        Atom::Min(of) => DimView::Min(of.clone()),
+        Atom::Max(of) => DimView::Max(of.clone()),
+        Atom::Product(a, b) => DimView::Mul(vec![a.clone(), b.clone()]),
     }
 }
 
@@ -338,33 +360,35 @@ impl From<usize> for Dim {
     }
 }
 
-impl PartialEq for Dim {
-    fn eq(&self, other: &Dim) -> bool {
+impl ops::Add for Dim {
+    type Output = Dim;
+
+    fn add(self, other: Dim) -> Dim {
         match (&self.0, &other.0) {
-            (Repr::Const(a), Repr::Const(b)) => a == b,
-            (Repr::Expr(a), Repr::Expr(b)) => Arc::ptr_eq(a, b) || a.dim == b.dim,
-            _ => false,
+            (Repr::Const(a), Repr::Const(b)) => Dim::from(a.saturating_add(*b)),
+            _ => Dim::of(self.polynomial().plus(&other.polynomial(), 1)),
         }
     }
 }
 
-impl Eq for Dim {}
+impl ops::Sub for Dim {
+    type Output = Dim;
 
-macro_rules! arithmetic {
-    ($trait:ident, $method:ident, $saturating:ident, $symbol:tt) => {
-        impl ops::$trait for Dim {
-            type Output = Dim;
-
-            fn $method(self, other: Dim) -> Dim {
-                match (self.as_i64(), other.as_i64()) {
-                    (Some(a), Some(b)) => Dim::from(a.$saturating(b)),
-                    _ => self.with_symbols_of(&other, self.tdim() $symbol other.tdim()),
-                }
-            }
+    fn sub(self, other: Dim) -> Dim {
+        match (&self.0, &other.0) {
+            (Repr::Const(a), Repr::Const(b)) => Dim::from(a.saturating_sub(*b)),
+            _ => Dim::of(self.polynomial().plus(&other.polynomial(), -1)),
         }
-    };
+    }
 }
 
-arithmetic!(Add, add, saturating_add, +);
-arithmetic!(Sub, sub, saturating_sub, -);
-arithmetic!(Mul, mul, saturating_mul, *);
+impl ops::Mul for Dim {
+    type Output = Dim;
+
+    fn mul(self, other: Dim) -> Dim {
+        match (&self.0, &other.0) {
+            (Repr::Const(a), Repr::Const(b)) => Dim::from(a.saturating_mul(*b)),
+            _ => Dim::of(self.polynomial().times(&other.polynomial())),
+        }
+    }
+}

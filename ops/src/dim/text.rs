@@ -48,10 +48,18 @@ fn write_dim(dim: &Dim, strength: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result
                 f.write_str("(")?;
             }
             for (i, term) in terms.iter().enumerate() {
-                if i > 0 {
-                    f.write_str(" + ")?;
+                let negated = Dim::from(-1) * term.clone();
+                match (i, is_negative(term)) {
+                    (0, _) => write_dim(term, 1, f)?,
+                    (_, true) => {
+                        f.write_str(" - ")?;
+                        write_dim(&negated, 1, f)?;
+                    }
+                    (_, false) => {
+                        f.write_str(" + ")?;
+                        write_dim(term, 1, f)?;
+                    }
                 }
-                write_dim(term, 1, f)?;
             }
             if open { f.write_str(")") } else { Ok(()) }
         }
@@ -78,6 +86,15 @@ fn write_dim(dim: &Dim, strength: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result
             if open { f.write_str(")") } else { Ok(()) }
         }
     }
+}
+
+/// Whether a term begins with a negative number that its negation does not have.
+fn is_negative(term: &Dim) -> bool {
+    let first = match term.view() {
+        DimView::Mul(factors) => factors.first().and_then(Dim::as_i64),
+        _ => term.as_i64(),
+    };
+    first.is_some_and(|number| number < 0 && number != i64::MIN)
 }
 
 impl Dim {
@@ -202,8 +219,8 @@ impl Parser<'_> {
         }
         let fold = |combine: fn(&Dim, &Dim) -> Dim| of[1..].iter().fold(of[0].clone(), |a, b| combine(&a, b));
         match name.as_str() {
-            "min" | "Min" => Ok(fold(Dim::min)),
-            "max" | "Max" => Ok(fold(Dim::max)),
+            "min" | "Min" => Ok(fold(Dim::minimum)),
+            "max" | "Max" => Ok(fold(Dim::maximum)),
             _ => Err(self.expected("`min` or `max`")),
         }
     }
@@ -234,8 +251,8 @@ mod tests {
         check("past_seq + 1", "past_seq + 1");
         check("2*((h - 1)//2) + 2", "2*((h + 1)/2)");
         check("min(seq, 512)", "min(seq, 512)");
-        check("batch*(seq+1)*4", "4*(batch + batch*seq)");
-        check("h - 2*(h//2)", "h + (-2)*(h/2)");
+        check("batch*(seq+1)*4", "4*batch + 4*batch*seq");
+        check("h - 2*(h//2)", "h - 2*(h/2)");
         check("3 - 4", "-1");
     }
 

@@ -53,6 +53,7 @@ pub static OP: Op = Op {
     refusals: &[
         Refusal { constraint: "repeats", operands: &["f32[2]"], attrs: &["sizes = [3]"] },
         Refusal { constraint: "repeats", operands: &["f32[1, 2]"], attrs: &["sizes = [2]"] },
+        Refusal { constraint: "repeats", operands: &["f32[1]"], attrs: &["sizes = [-2]"] },
     ],
 };
 
@@ -61,6 +62,9 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
     let sizes = infer.attrs.get_dims("sizes");
     let refused = || OP.refuse("repeats", format!("{x} to {} sizes {:?}", sizes.len(), list(sizes)));
     let lead = sizes.len().checked_sub(x.rank()).ok_or_else(refused)?;
+    if sizes.iter().any(|size| size.as_i64().is_some_and(|size| size < 0)) {
+        return Err(refused());
+    }
     let mut shape = sizes.to_vec();
     for (from, to) in x.shape.iter().zip(&mut shape[lead..]) {
         if !from.is(1) {

@@ -87,7 +87,7 @@ fn range(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
     };
     let span = if step > 0 { limit - start.clone() } else { start.clone() - limit };
     let size = (span + Dim::from(step.saturating_abs() - 1)).floor_div(step.saturating_abs());
-    let size = if size.is_not_negative() { size } else { size.max(&Dim::from(0)) };
+    let size = size.maximum(&Dim::from(0));
     let mut count = apply(b, size, dtype)?;
     if step != 1 {
         let step = b.scalar(dtype, step as f64);

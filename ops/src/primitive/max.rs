@@ -75,7 +75,7 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let meaning = BinaryMeaning {
         float: |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) },
         int: i64::max,
-        dim: |a, b| Some(a.max(b)),
+        dim: |a, b| Some(a.maximum(b)),
     };
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
 }

@@ -37,7 +37,7 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let meaning = BinaryMeaning {
         float: |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) },
         int: i64::min,
-        dim: |a, b| Some(a.min(b)),
+        dim: |a, b| Some(a.minimum(b)),
     };
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
 }

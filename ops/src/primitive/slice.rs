@@ -184,7 +184,7 @@ fn slice(
             (start.clone(), count(end - start, step))
         } else if step < 0 {
             let (start, end) = (clamp(&starts[i], whole, -1), clamp(&ends[i], whole, -1));
-            (start.clone(), count(start - end, -step))
+            (start.clone(), count(start - end, step.saturating_neg()))
         } else {
             return Err(OP.refuse("step-not-zero", format!("axis {axis}")).into());
         };
@@ -201,21 +201,13 @@ fn clamp(bound: &Dim, whole: &Dim, low: i64) -> Dim {
         // Borders this far out mean "to the very end"; arithmetic on them would overflow.
         Some(value) if value >= i64::from(i32::MAX) => high,
         Some(value) if value <= i64::from(i32::MIN) => low,
-        Some(value) if value < 0 => at_least(&(whole.clone() + Dim::from(value)), &low),
-        _ => at_most(bound, &high),
+        Some(value) if value < 0 => (whole.clone() + Dim::from(value)).maximum(&low),
+        _ => bound.minimum(&high),
     }
 }
 
-fn at_least(value: &Dim, low: &Dim) -> Dim {
-    if (value.clone() - low.clone()).is_not_negative() { value.clone() } else { value.max(low) }
-}
-
-fn at_most(value: &Dim, high: &Dim) -> Dim {
-    if (high.clone() - value.clone()).is_not_negative() { value.clone() } else { value.min(high) }
-}
-
 fn count(span: Dim, step: i64) -> Dim {
-    let span = at_least(&span, &Dim::from(0));
+    let span = span.maximum(&Dim::from(0));
     if step == 1 { span } else { (span + Dim::from(step.saturating_sub(1))).floor_div(step) }
 }
 
@@ -255,10 +247,13 @@ fn split(b: &mut dyn Build, node: &OnnxNode, sizes: Option<Vec<Dim>>) -> Result<
         .axis(given)
         .ok_or_else(|| ImportError::Attribute { name: "axis".into(), found: format!("is {given} for {fact}") })?;
     let whole = &fact.shape[axis];
-    let parts = match node.int("num_outputs")? {
-        Some(parts) => parts,
-        None => node.results as i64,
-    };
+    let parts = node.results as i64;
+    if let Some(given) = node.int("num_outputs")?.filter(|given| *given != parts) {
+        return Err(ImportError::Attribute {
+            name: "num_outputs".into(),
+            found: format!("is {given} for {parts} results"),
+        });
+    }
     let sizes = match sizes {
         Some(sizes) => sizes,
         None => equal_parts(b, whole, parts)?,
@@ -284,11 +279,11 @@ fn split(b: &mut dyn Build, node: &OnnxNode, sizes: Option<Vec<Dim>>) -> Result<
 
 /// Equal parts; the last one is smaller where the size does not divide.
 fn equal_parts(b: &mut dyn Build, whole: &Dim, parts: i64) -> Result<Vec<Dim>, ImportError> {
-    if parts < 1 {
-        return Err(ImportError::Attribute { name: "num_outputs".into(), found: format!("is {parts}") });
+    if parts == 0 {
+        return Ok(Vec::new());
     }
     if let Some(size) = whole.as_i64() {
-        let each = (size + parts - 1) / parts;
+        let each = size.saturating_add(parts - 1) / parts;
         let part = |i: i64| Dim::from((size - i * each).clamp(0, each));
         return Ok((0..parts).map(part).collect());
     }

@@ -156,7 +156,7 @@ impl Verify {
 fn choose(names: &[String], model: &Path) -> Diagnostic {
     let kind = if is_manifest(model) { "the manifest" } else { "an ONNX file" };
     let message = format!("{kind} has {} programs, and --program must name one", names.len());
-    let diagnostic = Diagnostic::error(artifact::PROGRAM_UNKNOWN, message).at(model);
+    let diagnostic = Diagnostic::error(codes::PROGRAM_UNKNOWN, message).at(model);
     diagnostic.help(format!("give --program and one of {}", names.join(", ")))
 }
 

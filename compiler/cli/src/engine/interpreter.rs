@@ -1,7 +1,6 @@
 //! The reference interpreter over a graph, with inputs and outputs in the order of a program.
 
 use crate::array::Array;
-use crate::artifact::RUN_FAILED;
 use m4c_compiler::diagnostic::{Diagnostic, codes};
 use m4c_ir::interpret::{InterpretError, interpret};
 use m4c_ir::{Graph, ValueId};
@@ -42,7 +41,7 @@ fn failure(what: &str, graph: &Graph, error: &InterpretError) -> Diagnostic {
         InterpretError::InputType(_) => diagnostic(codes::RUN_INPUT_DTYPE),
         InterpretError::Bind(_) => diagnostic(codes::RUN_INPUT_SHAPE),
         InterpretError::Constant(value) => at(diagnostic(codes::INTERNAL), graph, *value),
-        InterpretError::Node { value, .. } => at(diagnostic(RUN_FAILED), graph, *value),
+        InterpretError::Node { value, .. } => at(diagnostic(codes::RUN_FAILED), graph, *value),
     }
 }
 

@@ -62,5 +62,5 @@ fn not_built(engine: EngineName) -> Diagnostic {
 #[cfg(any(feature = "tract", feature = "torch"))]
 fn failure(engine: &str, model: &Path, what: impl std::fmt::Display) -> Diagnostic {
     let message = format!("{engine} cannot run `{}`: {what}", model.display());
-    Diagnostic::error(crate::artifact::RUN_FAILED, message).at(model)
+    Diagnostic::error(codes::RUN_FAILED, message).at(model)
 }

@@ -42,10 +42,7 @@ impl Diagnostics {
 
     /// How many of one severity.
     pub fn count(&self, severity: Severity) -> usize {
-        self.items
-            .iter()
-            .filter(|item| item.severity == severity)
-            .count()
+        self.items.iter().filter(|item| item.severity == severity).count()
     }
 
     /// The worst severity.
@@ -60,11 +57,7 @@ impl Diagnostics {
 
     /// `value` if work can go on, together with the milder diagnostics.
     pub fn finish<T>(self, value: T) -> Result<(T, Diagnostics), Diagnostics> {
-        if self.has_errors() {
-            Err(self)
-        } else {
-            Ok((value, self))
-        }
+        if self.has_errors() { Err(self) } else { Ok((value, self)) }
     }
 
     /// The exit code that fits: 0 fine, 1 an error in the input, 101 a bug of m4c.
@@ -79,9 +72,7 @@ impl Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Diagnostics {
-            items: vec![diagnostic],
-        }
+        Diagnostics { items: vec![diagnostic] }
     }
 }
 

@@ -13,8 +13,6 @@ impl Diagnostic {
 impl Diagnostics {
     /// One object a line, in the order of discovery.
     pub fn to_json_lines(&self) -> String {
-        self.iter()
-            .map(|diagnostic| diagnostic.to_json() + "\n")
-            .collect()
+        self.iter().map(|diagnostic| diagnostic.to_json() + "\n").collect()
     }
 }

@@ -62,18 +62,12 @@ impl Location {
 
     /// A line of a text file, counted from 1.
     pub fn line(file: impl Into<PathBuf>, line: u32) -> Self {
-        Location::Data {
-            file: file.into(),
-            line,
-        }
+        Location::Data { file: file.into(), line }
     }
 
     /// A value of the graph.
     pub fn value(value: u32, op: impl Into<String>) -> Self {
-        Location::Ir {
-            value,
-            op: op.into(),
-        }
+        Location::Ir { value, op: op.into() }
     }
 }
 

@@ -72,14 +72,7 @@ pub struct Note {
 impl Diagnostic {
     /// A diagnostic of any severity, without a place.
     pub fn new(code: Code, severity: Severity, message: impl Into<String>) -> Self {
-        Diagnostic {
-            code,
-            severity,
-            message: message.into(),
-            at: Location::None,
-            notes: Vec::new(),
-            help: None,
-        }
+        Diagnostic { code, severity, message: message.into(), at: Location::None, notes: Vec::new(), help: None }
     }
 
     /// The input cannot be used as it is.
@@ -127,10 +120,7 @@ impl Diagnostic {
     /// Adds a fact about another place.
     #[must_use]
     pub fn note_at(mut self, place: impl Into<Location>, text: impl Into<String>) -> Self {
-        self.notes.push(Note {
-            at: place.into(),
-            text: text.into(),
-        });
+        self.notes.push(Note { at: place.into(), text: text.into() });
         self
     }
 
@@ -145,13 +135,7 @@ impl Diagnostic {
 /// The first line of the text form: severity, code and message.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{}[{}]: {}",
-            self.severity,
-            self.code,
-            text::printable(&self.message)
-        )
+        write!(out, "{}[{}]: {}", self.severity, self.code, text::printable(&self.message))
     }
 }
 

@@ -7,18 +7,8 @@ use std::fmt::Write as _;
 /// What `m4c explain CODE` prints.
 pub fn explain(code: Code) -> Option<String> {
     code.entry().map(|entry| {
-        let Entry {
-            code,
-            title,
-            explanation,
-            example,
-            remedy,
-            ..
-        } = entry;
-        format!(
-            "{code}: {title}\n\n{explanation}\n\nExample:\n\n{}\nWhat to do: {remedy}\n",
-            indented(example)
-        )
+        let Entry { code, title, explanation, example, remedy, .. } = entry;
+        format!("{code}: {title}\n\n{explanation}\n\nExample:\n\n{}\nWhat to do: {remedy}\n", indented(example))
     })
 }
 
@@ -31,29 +21,13 @@ pub fn reference_page() -> String {
          | code | what |\n|---|---|\n",
     );
     for entry in codes::entries() {
-        let _ = writeln!(
-            page,
-            "| [{0}](#{1}) | {2} |",
-            entry.code,
-            anchor(entry),
-            entry.title
-        );
+        let _ = writeln!(page, "| [{0}](#{1}) | {2} |", entry.code, anchor(entry), entry.title);
     }
     for group in GROUPS.iter().filter(|group| !group.entries.is_empty()) {
         let _ = write!(page, "\n## {:02}xx: {}\n", group.hundred, group.title);
         for entry in group.entries {
-            let Entry {
-                code,
-                title,
-                explanation,
-                example,
-                remedy,
-                ..
-            } = entry;
-            let _ = write!(
-                page,
-                "\n### {code}\n\n**{title}.** {explanation}\n\n```text\n{example}\n```\n\n{remedy}\n"
-            );
+            let Entry { code, title, explanation, example, remedy, .. } = entry;
+            let _ = write!(page, "\n### {code}\n\n**{title}.** {explanation}\n\n```text\n{example}\n```\n\n{remedy}\n");
         }
     }
     page

@@ -12,11 +12,7 @@ fn codes_rise_within_their_groups_and_are_explained() {
         for entry in group.entries {
             assert_eq!(entry.code.number() / 100, group.hundred, "{}", entry.name);
             let texts = [entry.title, entry.explanation, entry.example, entry.remedy];
-            assert!(
-                texts.iter().all(|text| !text.trim().is_empty()),
-                "{}",
-                entry.name
-            );
+            assert!(texts.iter().all(|text| !text.trim().is_empty()), "{}", entry.name);
             assert!(entry.title.len() <= 80, "{} has a long title", entry.name);
             assert!(!entry.title.ends_with('.'), "{}", entry.name);
             assert!(entry.explanation.ends_with('.'), "{}", entry.name);
@@ -75,14 +71,11 @@ fn node() -> NodeRef {
 }
 
 fn sample() -> Diagnostic {
-    Diagnostic::error(
-        codes::SHAPE_INFERENCE,
-        "matmul of [4, 8] and [9, 2]: the inner sizes 8 and 9 differ",
-    )
-    .at(node())
-    .note_at(Location::value(7, "reshape"), "the first operand is [4, 8]")
-    .note("two lines,\nthe second one indented")
-    .help("look at the node with --dump=facts")
+    Diagnostic::error(codes::SHAPE_INFERENCE, "matmul of [4, 8] and [9, 2]: the inner sizes 8 and 9 differ")
+        .at(node())
+        .note_at(Location::value(7, "reshape"), "the first operand is [4, 8]")
+        .note("two lines,\nthe second one indented")
+        .help("look at the node with --dump=facts")
 }
 
 #[test]
@@ -104,8 +97,7 @@ error[M4C0201]: matmul of [4, 8] and [9, 2]: the inner sizes 8 and 9 differ
 
 #[test]
 fn text_form_of_bugs_asks_for_a_report() {
-    let bug = Diagnostic::bug(codes::VERIFIER, "value %3 is used before it is made")
-        .at(Location::line("graph.m4c", 9));
+    let bug = Diagnostic::bug(codes::VERIFIER, "value %3 is used before it is made").at(Location::line("graph.m4c", 9));
     assert_eq!(
         bug.to_text(),
         format!(
@@ -124,20 +116,14 @@ fn text_form_of_many_counts_them() {
     let mut all = Diagnostics::from(Diagnostic::warning(codes::EXTERNAL_DATA_CHECKSUM, "one"));
     assert!(!all.has_errors());
     assert_eq!(all.exit_code(), 0);
-    all.extend([
-        Diagnostic::error(codes::CYCLE, "two"),
-        Diagnostic::error(codes::CYCLE, "three"),
-    ]);
+    all.extend([Diagnostic::error(codes::CYCLE, "two"), Diagnostic::error(codes::CYCLE, "three")]);
     assert!(all.has_errors());
     assert_eq!(all.exit_code(), 1);
     assert_eq!(
         all.to_text(),
         "warning[M4C0125]: one\n\nerror[M4C0147]: two\n\nerror[M4C0147]: three\n\n2 errors, 1 warning\n"
     );
-    assert_eq!(
-        all.take::<()>(Err(Diagnostic::bug(codes::INTERNAL, "four"))),
-        None
-    );
+    assert_eq!(all.take::<()>(Err(Diagnostic::bug(codes::INTERNAL, "four"))), None);
     assert_eq!(all.exit_code(), 101);
 }
 
@@ -148,23 +134,13 @@ fn json_form() {
         r#"{"code":"M4C0201","severity":"error","message":"matmul of [4, 8] and [9, 2]: the inner sizes 8 and 9 differ","at":{"kind":"onnx","file":"llama.onnx","index":12,"name":"node_matmul","op_type":"MatMul","scope":"m.model.layers.0.self_attn","source":"modeling_llama.py:456"},"notes":[{"at":{"kind":"ir","value":7,"op":"reshape"},"text":"the first operand is [4, 8]"},{"at":{"kind":"none"},"text":"two lines,\nthe second one indented"}],"help":"look at the node with --dump=facts"}"#
     );
     let file = Diagnostic::error(codes::NOT_ONNX, "no").at(Path::new("a.onnx"));
-    assert!(
-        file.to_json()
-            .contains(r#""at":{"kind":"file","path":"a.onnx"}"#)
-    );
+    assert!(file.to_json().contains(r#""at":{"kind":"file","path":"a.onnx"}"#));
 }
 
 #[test]
 fn names_cannot_command_the_terminal() {
-    let text = Diagnostic::error(
-        codes::UNDEFINED_NAME,
-        "value `\u{1b}[2J\u{202e}x` is undefined",
-    )
-    .to_text();
-    assert_eq!(
-        text,
-        "error[M4C0145]: value `\\u{1b}[2J\\u{202e}x` is undefined\n"
-    );
+    let text = Diagnostic::error(codes::UNDEFINED_NAME, "value `\u{1b}[2J\u{202e}x` is undefined").to_text();
+    assert_eq!(text, "error[M4C0145]: value `\\u{1b}[2J\\u{202e}x` is undefined\n");
 }
 
 #[test]
@@ -174,12 +150,7 @@ fn unsupported_operators_are_grouped_by_frequency() {
         found.push(
             "NonMaxSuppression",
             "its output size depends on the data",
-            NodeRef {
-                index,
-                scope: None,
-                source: None,
-                ..node()
-            },
+            NodeRef { index, scope: None, source: None, ..node() },
         );
     }
     found.push("Loop", "its condition depends on the data", node());

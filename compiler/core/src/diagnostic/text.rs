@@ -28,15 +28,9 @@ impl Diagnostic {
 impl Diagnostics {
     /// All of them, and a line that counts errors and warnings if there are any.
     pub fn to_text(&self) -> String {
-        let mut out: String = self
-            .iter()
-            .map(|diagnostic| diagnostic.to_text() + "\n")
-            .collect();
+        let mut out: String = self.iter().map(|diagnostic| diagnostic.to_text() + "\n").collect();
         let errors = self.count(Severity::Error) + self.count(Severity::Bug);
-        let counts = [
-            (errors, "error"),
-            (self.count(Severity::Warning), "warning"),
-        ];
+        let counts = [(errors, "error"), (self.count(Severity::Warning), "warning")];
         let counts: Vec<String> = counts
             .iter()
             .filter(|(count, _)| *count > 0)
@@ -96,12 +90,7 @@ fn push_place(out: &mut String, indent: &str, place: &Location) {
 }
 
 fn node_place(node: &NodeRef) -> String {
-    let mut text = format!(
-        "{}: node {} ({})",
-        node.file.display(),
-        node.index,
-        node.op_type
-    );
+    let mut text = format!("{}: node {} ({})", node.file.display(), node.index, node.op_type);
     if !node.name.is_empty() {
         let _ = write!(text, " `{}`", node.name);
     }

@@ -26,10 +26,7 @@ impl UnsupportedOperators {
         self.groups
             .entry((operator.to_owned(), reason.to_owned()))
             .and_modify(|seen| seen.count += 1)
-            .or_insert(Seen {
-                first: node,
-                count: 1,
-            });
+            .or_insert(Seen { first: node, count: 1 });
     }
 
     /// One error that lists all of them, the most frequent first; `None` if there are none.
@@ -44,15 +41,10 @@ impl UnsupportedOperators {
             groups.len()
         );
         let start = Diagnostic::error(codes::UNSUPPORTED_OPERATORS, message).at(&*file);
-        let all = groups
-            .into_iter()
-            .fold(start, |diagnostic, ((operator, reason), seen)| {
-                diagnostic.note_at(
-                    seen.first,
-                    format!("{operator}, {}: {reason}", nodes_in_words(seen.count)),
-                )
-            });
-        Some(all.help("docs/reference/coverage.md lists what can be imported"))
+        let all = groups.into_iter().fold(start, |diagnostic, ((operator, reason), seen)| {
+            diagnostic.note_at(seen.first, format!("{operator}, {}: {reason}", nodes_in_words(seen.count)))
+        });
+        Some(all.help("`m4c ops` and docs/reference/ops list what can be imported"))
     }
 }
 

@@ -30,29 +30,12 @@ pub fn emit(
     observer: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, Diagnostics> {
     let mut file = AtomicFile::create(output)?;
-    let written = write_through(plans, provenance, target, &mut file, observer);
+    let written = write(plans, provenance, target, &mut file, observer);
     let length = written.map_err(|failure| match failure {
         Failure::Io(error) => file.failure(&error),
         Failure::Diagnostic(diagnostic) => *diagnostic,
     })?;
     file.commit()?;
-    Ok(length)
-}
-
-/// The header is written last and lies first, and an [`AtomicFile`] only goes forward: a nameless file on the same disk
-/// lies between the two.
-fn write_through(
-    plans: &[Plan],
-    provenance: &Provenance,
-    target: &dyn Target,
-    file: &mut AtomicFile,
-    observer: &mut dyn FnMut(u64, u64),
-) -> Result<u64, Failure> {
-    let folder = file.path().parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut whole = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    let length = write(plans, provenance, target, &mut whole, observer)?;
-    whole.rewind()?;
-    io::copy(&mut whole, file)?;
     Ok(length)
 }
 

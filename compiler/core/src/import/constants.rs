@@ -43,7 +43,8 @@ impl<'m> Constants<'m> {
         tensor: &TensorRef,
     ) -> Result<Value, Diagnostic> {
         let fact = tensor_fact(tensor).ok_or_else(|| {
-            let message = format!("initializer `{name}` is of type {}, which has no storage type here", tensor.dtype.name());
+            let message =
+                format!("initializer `{name}` is of type {}, which has no storage type here", tensor.dtype.name());
             Diagnostic::error(codes::UNSUPPORTED_DTYPE, message)
                 .at(self.file.path())
                 .help("export the model in f32, f16, bf16 or integers of 4 to 64 bits")

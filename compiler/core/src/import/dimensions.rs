@@ -26,12 +26,16 @@ impl Dimensions {
 
     /// The fact of an input: named and unknown sizes become symbols, and expressions such as `past_seq + 1` are read.
     pub(super) fn fact(&mut self, file: &ModelFile, name: &str, ty: &ValueType) -> Result<Fact, Diagnostic> {
-        let refuse = |code, what: String| Err(Diagnostic::error(code, format!("input `{name}` {what}")).at(file.path()));
+        let refuse =
+            |code, what: String| Err(Diagnostic::error(code, format!("input `{name}` {what}")).at(file.path()));
         let Some(element) = ty.dtype else {
             return refuse(codes::UNSUPPORTED_DTYPE, "is no tensor or declares no type".into());
         };
         let Some(dtype) = dtype(element) else {
-            return refuse(codes::UNSUPPORTED_DTYPE, format!("is of type {}, which has no storage type here", element.name()));
+            return refuse(
+                codes::UNSUPPORTED_DTYPE,
+                format!("is of type {}, which has no storage type here", element.name()),
+            );
         };
         let Some(dims) = &ty.dims else {
             return refuse(codes::SHAPE_INFERENCE, "declares no shape, not even its number of axes".into());

@@ -171,13 +171,7 @@ impl<'m> Importer<'m> {
         };
         let attrs = attributes::read(self.file, node);
         let attrs = self.diagnostics.take(attrs)?;
-        let onnx_node = OnnxNode {
-            op_type: op_type.into(),
-            version,
-            operands,
-            results: node.outputs().len(),
-            attrs,
-        };
+        let onnx_node = OnnxNode { op_type: op_type.into(), version, operands, results: node.outputs().len(), attrs };
         match (import.import)(&mut self.builder, &onnx_node) {
             Ok(results) => Some(results),
             Err(error) => {
@@ -193,9 +187,10 @@ impl<'m> Importer<'m> {
             ImportError::Refused(_) => (codes::SHAPE_INFERENCE, "check the sizes of the model's inputs and weights"),
             ImportError::Attribute { .. } => (codes::UNSUPPORTED_ATTRIBUTE, "export the model with another setting"),
             ImportError::Operand { .. } => (codes::OPERAND_COUNT, "export the model again"),
-            ImportError::NotConstant { .. } => {
-                (codes::UNSUPPORTED_ATTRIBUTE, "export the model so that this operand is a constant or computed from shapes")
-            }
+            ImportError::NotConstant { .. } => (
+                codes::UNSUPPORTED_ATTRIBUTE,
+                "export the model so that this operand is a constant or computed from shapes",
+            ),
             ImportError::Unsupported(_) => (codes::UNSUPPORTED_ATTRIBUTE, "export the model without this feature"),
         };
         let mut diagnostic = node.error(code, error.to_string()).help(help);

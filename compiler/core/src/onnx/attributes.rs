@@ -10,30 +10,22 @@ impl<'m> Node<'m> {
     /// An integer.
     pub fn attr_i64(self, name: &str) -> Result<Option<i64>, Diagnostic> {
         // Writers that follow the third edition of protobuf leave out zeros and empty texts.
-        Ok(self
-            .attr_of_kind(name, Kind::Int)?
-            .map(|attribute| attribute.i.unwrap_or(0)))
+        Ok(self.attr_of_kind(name, Kind::Int)?.map(|attribute| attribute.i.unwrap_or(0)))
     }
 
     /// A list of integers.
     pub fn attr_ints(self, name: &str) -> Result<Option<&'m [i64]>, Diagnostic> {
-        Ok(self
-            .attr_of_kind(name, Kind::Ints)?
-            .map(|attribute| attribute.ints.as_slice()))
+        Ok(self.attr_of_kind(name, Kind::Ints)?.map(|attribute| attribute.ints.as_slice()))
     }
 
     /// A number.
     pub fn attr_f32(self, name: &str) -> Result<Option<f32>, Diagnostic> {
-        Ok(self
-            .attr_of_kind(name, Kind::Float)?
-            .map(|attribute| attribute.f.unwrap_or(0.0)))
+        Ok(self.attr_of_kind(name, Kind::Float)?.map(|attribute| attribute.f.unwrap_or(0.0)))
     }
 
     /// A list of numbers.
     pub fn attr_floats(self, name: &str) -> Result<Option<&'m [f32]>, Diagnostic> {
-        Ok(self
-            .attr_of_kind(name, Kind::Floats)?
-            .map(|attribute| attribute.floats.as_slice()))
+        Ok(self.attr_of_kind(name, Kind::Floats)?.map(|attribute| attribute.floats.as_slice()))
     }
 
     /// A text.
@@ -41,10 +33,7 @@ impl<'m> Node<'m> {
         let Some(attribute) = self.attr_of_kind(name, Kind::String)? else {
             return Ok(None);
         };
-        attribute
-            .s
-            .as_ref()
-            .map_or(Ok(Some("")), |text| self.utf8(name, text).map(Some))
+        attribute.s.as_ref().map_or(Ok(Some("")), |text| self.utf8(name, text).map(Some))
     }
 
     /// A list of texts.
@@ -52,12 +41,7 @@ impl<'m> Node<'m> {
         let Some(attribute) = self.attr_of_kind(name, Kind::Strings)? else {
             return Ok(None);
         };
-        attribute
-            .strings
-            .iter()
-            .map(|text| self.utf8(name, text))
-            .collect::<Result<_, _>>()
-            .map(Some)
+        attribute.strings.iter().map(|text| self.utf8(name, text)).collect::<Result<_, _>>().map(Some)
     }
 
     /// A tensor.
@@ -68,10 +52,7 @@ impl<'m> Node<'m> {
         let Some(tensor) = &attribute.t else {
             return Err(self.wrong_kind(name, "is empty"));
         };
-        self.file
-            .tensor(tensor)
-            .map(Some)
-            .map_err(|error| error.at(self.reference()))
+        self.file.tensor(tensor).map(Some).map_err(|error| error.at(self.reference()))
     }
 
     /// A graph: the body of a branch or a loop.
@@ -79,11 +60,7 @@ impl<'m> Node<'m> {
         let Some(attribute) = self.attr_of_kind(name, Kind::Graph)? else {
             return Ok(None);
         };
-        attribute
-            .g
-            .as_ref()
-            .map(Some)
-            .ok_or_else(|| self.wrong_kind(name, "is empty"))
+        attribute.g.as_ref().map(Some).ok_or_else(|| self.wrong_kind(name, "is empty"))
     }
 
     /// Whether there is an attribute of this name, of any kind.
@@ -96,16 +73,8 @@ impl<'m> Node<'m> {
         self.proto.attribute.iter().map(AttributeProto::name)
     }
 
-    fn attr_of_kind(
-        self,
-        name: &str,
-        kind: Kind,
-    ) -> Result<Option<&'m AttributeProto>, Diagnostic> {
-        let mut found = self
-            .proto
-            .attribute
-            .iter()
-            .filter(|attribute| attribute.name() == name);
+    fn attr_of_kind(self, name: &str, kind: Kind) -> Result<Option<&'m AttributeProto>, Diagnostic> {
+        let mut found = self.proto.attribute.iter().filter(|attribute| attribute.name() == name);
         let Some(attribute) = found.next() else {
             return Ok(None);
         };
@@ -113,10 +82,7 @@ impl<'m> Node<'m> {
             return Err(self.wrong_kind(name, "is given twice"));
         }
         if !attribute.ref_attr_name().is_empty() {
-            let what = format!(
-                "refers to `{}` of a function around it",
-                attribute.ref_attr_name()
-            );
+            let what = format!("refers to `{}` of a function around it", attribute.ref_attr_name());
             return Err(self.wrong_kind(name, &what));
         }
         let stored = kind_of(attribute);
@@ -128,10 +94,7 @@ impl<'m> Node<'m> {
             return Ok(Some(attribute));
         }
         let stored = stored.map_or("of no known kind".into(), |kind| described(kind).to_owned());
-        Err(self.wrong_kind(
-            name,
-            &format!("is {stored}, it must be {}", described(kind)),
-        ))
+        Err(self.wrong_kind(name, &format!("is {stored}, it must be {}", described(kind))))
     }
 
     fn utf8(self, name: &str, text: &'m Bytes) -> Result<&'m str, Diagnostic> {
@@ -139,10 +102,7 @@ impl<'m> Node<'m> {
     }
 
     fn wrong_kind(self, name: &str, what: &str) -> Diagnostic {
-        self.error(
-            codes::ATTRIBUTE_KIND,
-            format!("attribute `{name}` of {} {what}", self.op_type()),
-        )
+        self.error(codes::ATTRIBUTE_KIND, format!("attribute `{name}` of {} {what}", self.op_type()))
     }
 }
 
@@ -162,10 +122,7 @@ fn kind_of(attribute: &AttributeProto) -> Option<Kind> {
         (!attribute.floats.is_empty(), Kind::Floats),
         (!attribute.strings.is_empty(), Kind::Strings),
     ];
-    filled
-        .iter()
-        .find(|(is_filled, _)| *is_filled)
-        .map(|(_, kind)| *kind)
+    filled.iter().find(|(is_filled, _)| *is_filled).map(|(_, kind)| *kind)
 }
 
 fn described(kind: Kind) -> &'static str {

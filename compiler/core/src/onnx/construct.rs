@@ -30,32 +30,21 @@ impl NodeProto {
     /// With an attribute: an integer, a number, a text, a list, a tensor or a graph.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<AttributeProto>) -> Self {
-        self.attribute.push(AttributeProto {
-            name: Some(name.to_owned()),
-            ..value.into()
-        });
+        self.attribute.push(AttributeProto { name: Some(name.to_owned()), ..value.into() });
         self
     }
 
     /// With an entry of its metadata.
     #[must_use]
     pub fn with_metadata(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.metadata_props.push(StringStringEntryProto {
-            key: Some(key.to_owned()),
-            value: Some(value.into()),
-        });
+        self.metadata_props.push(StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.into()) });
         self
     }
 }
 
 impl TensorProto {
     /// A tensor whose elements are given as little-endian bytes.
-    pub fn from_bytes(
-        name: &str,
-        dtype: ElementType,
-        dims: &[i64],
-        bytes: impl Into<Bytes>,
-    ) -> Self {
+    pub fn from_bytes(name: &str, dtype: ElementType, dims: &[i64], bytes: impl Into<Bytes>) -> Self {
         TensorProto {
             name: Some(name.to_owned()),
             data_type: Some(dtype as i32),

@@ -35,9 +35,7 @@ pub(super) struct Place<'m> {
 impl ExternalFiles {
     /// Files beside `model`; none is opened yet.
     pub(super) fn beside(model: &Path) -> Self {
-        let folder = model
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty());
         ExternalFiles {
             model: model.to_owned(),
             folder: folder.unwrap_or(Path::new(".")).to_owned(),
@@ -54,10 +52,8 @@ impl ExternalFiles {
     ) -> Result<Slice, Diagnostic> {
         let place = Place::parse(tensor, entries).map_err(|error| error.at(&*self.model))?;
         if let Some(length) = place.length.filter(|length| *length != needed) {
-            let message = format!(
-                "tensor `{tensor}` has {length} bytes in `{}`, its shape needs {needed}",
-                place.location
-            );
+            let message =
+                format!("tensor `{tensor}` has {length} bytes in `{}`, its shape needs {needed}", place.location);
             return Err(Diagnostic::error(codes::TENSOR_LENGTH, message)
                 .at(&*self.model)
                 .help("export the model again"));
@@ -92,9 +88,7 @@ impl ExternalFiles {
                 source
             }
         };
-        opened
-            .by_location
-            .insert(location.to_owned(), Arc::clone(&source));
+        opened.by_location.insert(location.to_owned(), Arc::clone(&source));
         Ok(source)
     }
 
@@ -104,21 +98,11 @@ impl ExternalFiles {
             return Err(self.outside(tensor, location, "the location leads out of it"));
         }
         let path = self.folder.join(location);
-        let real = path
-            .canonicalize()
-            .map_err(|error| self.unreachable(tensor, &path, &error))?;
+        let real = path.canonicalize().map_err(|error| self.unreachable(tensor, &path, &error))?;
         // A download cache links both the model and its data to files in one store.
         let own_folder = self.folder.canonicalize().ok();
-        let store = self
-            .model
-            .canonicalize()
-            .ok()
-            .and_then(|model| Some(model.parent()?.to_owned()));
-        if [own_folder, store]
-            .iter()
-            .flatten()
-            .any(|folder| real.starts_with(folder))
-        {
+        let store = self.model.canonicalize().ok().and_then(|model| Some(model.parent()?.to_owned()));
+        if [own_folder, store].iter().flatten().any(|folder| real.starts_with(folder)) {
             Ok(real)
         } else {
             Err(self.outside(tensor, location, "a symbolic link leads out of it"))
@@ -126,9 +110,8 @@ impl ExternalFiles {
     }
 
     fn outside(&self, tensor: &str, location: &str, reason: &str) -> Diagnostic {
-        let message = format!(
-            "tensor `{tensor}` wants data from `{location}`, which is not in the model's folder: {reason}"
-        );
+        let message =
+            format!("tensor `{tensor}` wants data from `{location}`, which is not in the model's folder: {reason}");
         Diagnostic::error(codes::EXTERNAL_DATA_OUTSIDE, message)
             .at(&*self.model)
             .help("move the data file into the model's folder and correct the location")
@@ -151,10 +134,8 @@ impl<'m> Place<'m> {
     /// Reads the keys that matter; others, such as a checksum, say nothing about the place.
     fn parse(tensor: &str, entries: &'m [StringStringEntryProto]) -> Result<Self, Diagnostic> {
         let malformed = |what: String| {
-            let message =
-                format!("the external data of tensor `{tensor}` is not understood: {what}");
-            Diagnostic::error(codes::EXTERNAL_DATA_MALFORMED, message)
-                .help("export the model again")
+            let message = format!("the external data of tensor `{tensor}` is not understood: {what}");
+            Diagnostic::error(codes::EXTERNAL_DATA_MALFORMED, message).help("export the model again")
         };
         let value = |key: &str| {
             let mut found = entries.iter().filter(|entry| entry.key() == key);
@@ -166,9 +147,7 @@ impl<'m> Place<'m> {
         let number = |key: &str| {
             value(key)?.map_or(Ok(None), |text| match text.trim().parse::<u64>() {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => Err(malformed(format!(
-                    "{key} is `{text}`, not a number of bytes"
-                ))),
+                Err(_) => Err(malformed(format!("{key} is `{text}`, not a number of bytes"))),
             })
         };
         let location = value("location")?.filter(|location| !location.is_empty());

@@ -41,11 +41,7 @@ pub(super) fn refuse_lfs_pointer(path: &Path, bytes: &[u8]) -> Result<(), Diagno
     if !bytes.starts_with(LFS_POINTER) {
         return Ok(());
     }
-    let message = format!(
-        "`{}` is a Git LFS pointer of {} bytes, not the data itself",
-        path.display(),
-        bytes.len()
-    );
+    let message = format!("`{}` is a Git LFS pointer of {} bytes, not the data itself", path.display(), bytes.len());
     Err(Diagnostic::error(codes::LFS_POINTER, message)
         .at(path)
         .help("run `git lfs pull` in that repository, or download the file itself"))
@@ -56,82 +52,43 @@ fn explain(path: &Path, bytes: &[u8], error: &DecodeError) -> Diagnostic {
     match outline(bytes) {
         Outline::Foreign => foreign(path, bytes),
         Outline::Truncated { offset, needs, has } => {
-            let message = format!(
-                "`{shown}` ends early: its part at byte {offset} needs {needs} bytes more, {has} follow"
-            );
+            let message =
+                format!("`{shown}` ends early: its part at byte {offset} needs {needs} bytes more, {has} follow");
             Diagnostic::error(codes::FILE_TRUNCATED, message)
                 .at(path)
                 .help("fetch or export the file again; an interrupted copy looks like this")
         }
         // The decoder gives no kind of error, only this text.
-        Outline::Complete if error.to_string().contains("recursion limit") => Diagnostic::error(
-            codes::NESTED_TOO_DEEP,
-            format!("`{shown}` nests graphs too deeply"),
-        )
-        .at(path)
-        .help("export the model without nested control flow"),
-        Outline::Complete => Diagnostic::error(
-            codes::FILE_MALFORMED,
-            format!("`{shown}` is damaged: {error}"),
-        )
-        .at(path)
-        .help("fetch or export the file again"),
+        Outline::Complete if error.to_string().contains("recursion limit") => {
+            Diagnostic::error(codes::NESTED_TOO_DEEP, format!("`{shown}` nests graphs too deeply"))
+                .at(path)
+                .help("export the model without nested control flow")
+        }
+        Outline::Complete => Diagnostic::error(codes::FILE_MALFORMED, format!("`{shown}` is damaged: {error}"))
+            .at(path)
+            .help("fetch or export the file again"),
     }
 }
 
 fn foreign(path: &Path, bytes: &[u8]) -> Diagnostic {
-    let begins_at = |offset: usize, mark: &[u8]| {
-        bytes
-            .get(offset..)
-            .is_some_and(|rest| rest.starts_with(mark))
-    };
+    let begins_at = |offset: usize, mark: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(mark));
     let known = [
-        (
-            0,
-            b"PK\x03\x04".as_slice(),
-            "it is a zip archive, perhaps a PyTorch checkpoint",
-        ),
+        (0, b"PK\x03\x04".as_slice(), "it is a zip archive, perhaps a PyTorch checkpoint"),
         (8, b"{\"".as_slice(), "it looks like a safetensors file"),
         (0, b"GGUF".as_slice(), "it is a GGUF file"),
         (4, b"TFL3".as_slice(), "it is a TFLite model"),
-        (
-            4,
-            b"ORTM".as_slice(),
-            "it is a model in ONNX Runtime's own format",
-        ),
-        (
-            0,
-            b"\x89HDF".as_slice(),
-            "it is an HDF5 file, perhaps a Keras model",
-        ),
-        (
-            0,
-            b"\x80\x02".as_slice(),
-            "it is a Python pickle, perhaps a PyTorch checkpoint",
-        ),
-        (
-            0,
-            b"<".as_slice(),
-            "it is a web page or another markup file",
-        ),
+        (4, b"ORTM".as_slice(), "it is a model in ONNX Runtime's own format"),
+        (0, b"\x89HDF".as_slice(), "it is an HDF5 file, perhaps a Keras model"),
+        (0, b"\x80\x02".as_slice(), "it is a Python pickle, perhaps a PyTorch checkpoint"),
+        (0, b"<".as_slice(), "it is a web page or another markup file"),
     ];
-    let reason = known
-        .iter()
-        .find(|(offset, mark, _)| begins_at(*offset, mark));
-    not_onnx(
-        path,
-        reason.map_or(
-            "its first bytes are not those of a model",
-            |(_, _, reason)| reason,
-        ),
-    )
+    let reason = known.iter().find(|(offset, mark, _)| begins_at(*offset, mark));
+    not_onnx(path, reason.map_or("its first bytes are not those of a model", |(_, _, reason)| reason))
 }
 
 fn not_onnx(path: &Path, reason: &str) -> Diagnostic {
     let message = format!("`{}` is not an ONNX model: {reason}", path.display());
-    Diagnostic::error(codes::NOT_ONNX, message)
-        .at(path)
-        .help("give the .onnx file of an exported model")
+    Diagnostic::error(codes::NOT_ONNX, message).at(path).help("give the .onnx file of an exported model")
 }
 
 /// Walks the outermost fields without looking into them.
@@ -144,8 +101,7 @@ fn outline(bytes: &[u8]) -> Outline {
         };
         let (field, wire_type) = (tag >> 3, tag & 7);
         // A later edition of the schema may add fields, but none begins with one.
-        let belongs =
-            expected_wire_type(field).map_or(begin > 0 && field > 0, |kind| kind == wire_type);
+        let belongs = expected_wire_type(field).map_or(begin > 0 && field > 0, |kind| kind == wire_type);
         if !belongs {
             return Outline::Foreign;
         }
@@ -161,11 +117,7 @@ fn outline(bytes: &[u8]) -> Outline {
         };
         let has = (bytes.len() - at) as u64;
         if needs > has {
-            return Outline::Truncated {
-                offset: begin,
-                needs: needs - has,
-                has,
-            };
+            return Outline::Truncated { offset: begin, needs: needs - has, has };
         }
         // Fits, since it is at most the length of the rest.
         at += needs as usize;
@@ -177,11 +129,7 @@ fn outline(bytes: &[u8]) -> Outline {
 fn at_end(bytes: &[u8], begin: usize) -> Outline {
     let has = bytes.len() - begin;
     if has <= 2 * MAX_VARINT_BYTES {
-        Outline::Truncated {
-            offset: begin,
-            needs: 1,
-            has: has as u64,
-        }
+        Outline::Truncated { offset: begin, needs: 1, has: has as u64 }
     } else {
         Outline::Foreign
     }

@@ -42,12 +42,7 @@ impl<'m> Graph<'m> {
                     .help("convert them to dense tensors before the export"),
             );
         }
-        Graph {
-            file,
-            proto,
-            initializers,
-            declared,
-        }
+        Graph { file, proto, initializers, declared }
     }
 
     /// The message.
@@ -63,19 +58,12 @@ impl<'m> Graph<'m> {
     /// All nodes in the order of the file.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'m>> + use<'m> {
         let file = self.file;
-        self.proto
-            .node
-            .iter()
-            .enumerate()
-            .map(move |(index, node)| Node::new(file, node, index))
+        self.proto.node.iter().enumerate().map(move |(index, node)| Node::new(file, node, index))
     }
 
     /// The inputs that a run must give: those without an initializer.
     pub fn inputs(&self) -> impl Iterator<Item = &'m ValueInfoProto> {
-        self.proto
-            .input
-            .iter()
-            .filter(|input| !self.initializers.contains_key(input.name()))
+        self.proto.input.iter().filter(|input| !self.initializers.contains_key(input.name()))
     }
 
     /// The outputs in order.
@@ -90,10 +78,7 @@ impl<'m> Graph<'m> {
 
     /// One initializer.
     pub fn initializer(&self, name: &str) -> Result<Option<TensorRef>, Diagnostic> {
-        self.initializers
-            .get(name)
-            .map(|tensor| self.file.tensor(tensor))
-            .transpose()
+        self.initializers.get(name).map(|tensor| self.file.tensor(tensor)).transpose()
     }
 
     /// All initializers in the order of the file. Those that cannot be read go to `diagnostics`; external
@@ -113,19 +98,14 @@ impl<'m> Graph<'m> {
                 diagnostics.push(error);
                 continue;
             }
-            match external
-                .iter_mut()
-                .find(|(first, _)| first.code == error.code)
-            {
+            match external.iter_mut().find(|(first, _)| first.code == error.code) {
                 Some((_, more)) => *more += 1,
                 None => external.push((error, 0)),
             }
         }
         diagnostics.extend(external.into_iter().map(|(error, more)| match more {
             0 => error,
-            _ => error.note(format!(
-                "{more} more external tensors fail for the same reason"
-            )),
+            _ => error.note(format!("{more} more external tensors fail for the same reason")),
         }));
         self.note_checksums(diagnostics);
         tensors
@@ -137,37 +117,24 @@ impl<'m> Graph<'m> {
             return Ok(ValueType::default());
         };
         ValueType::read(info).map_err(|what| {
-            Diagnostic::error(
-                codes::UNSUPPORTED_DTYPE,
-                format!("value `{name}` is {what}"),
-            )
-            .at(self.file.path())
-            .help("m4c compiles graphs of dense tensors; keep this value outside of the graph")
+            Diagnostic::error(codes::UNSUPPORTED_DTYPE, format!("value `{name}` is {what}"))
+                .at(self.file.path())
+                .help("m4c compiles graphs of dense tensors; keep this value outside of the graph")
         })
     }
 
     fn note_checksums(&self, diagnostics: &mut Diagnostics) {
-        let has_checksum = |tensor: &&TensorProto| {
-            tensor
-                .external_data
-                .iter()
-                .any(|entry| entry.key() == "checksum")
-        };
+        let has_checksum = |tensor: &&TensorProto| tensor.external_data.iter().any(|entry| entry.key() == "checksum");
         let count = self.proto.initializer.iter().filter(has_checksum).count();
         if count > 0 {
             let message = format!("the checksums of {count} external tensors are not checked");
-            diagnostics.push(
-                Diagnostic::remark(codes::EXTERNAL_DATA_CHECKSUM, message).at(self.file.path()),
-            );
+            diagnostics.push(Diagnostic::remark(codes::EXTERNAL_DATA_CHECKSUM, message).at(self.file.path()));
         }
     }
 }
 
 fn twice(file: &ModelFile, what: &str, name: &str) -> Diagnostic {
-    Diagnostic::error(
-        codes::DUPLICATE_DEFINITION,
-        format!("{what} `{name}` is defined twice"),
-    )
-    .at(file.path())
-    .help("give each value its own name in the export")
+    Diagnostic::error(codes::DUPLICATE_DEFINITION, format!("{what} `{name}` is defined twice"))
+        .at(file.path())
+        .help("give each value its own name in the export")
 }

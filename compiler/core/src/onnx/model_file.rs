@@ -37,12 +37,7 @@ impl ModelFile {
         let model = format_check::decode(path, source.shared_bytes())?;
         check_ir_version(path, &model)?;
         check_opsets(path, &model)?;
-        Ok(ModelFile {
-            label: Arc::from(path),
-            external: ExternalFiles::beside(path),
-            model: Arc::new(model),
-            source,
-        })
+        Ok(ModelFile { label: Arc::from(path), external: ExternalFiles::beside(path), model: Arc::new(model), source })
     }
 
     /// Where the model is.
@@ -79,17 +74,12 @@ impl ModelFile {
     /// The version of an imported operator set; `""` and `"ai.onnx"` are the same domain.
     pub fn opset(&self, domain: &str) -> Option<i64> {
         let mut opsets = self.opsets();
-        opsets
-            .find(|(name, _)| *name == canonical_domain(domain))
-            .map(|(_, version)| version)
+        opsets.find(|(name, _)| *name == canonical_domain(domain)).map(|(_, version)| version)
     }
 
     /// All imported operator sets as (domain, version); ONNX's own domain is `""`.
     pub fn opsets(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.model
-            .opset_import
-            .iter()
-            .map(|opset| (canonical_domain(opset.domain()), opset.version()))
+        self.model.opset_import.iter().map(|opset| (canonical_domain(opset.domain()), opset.version()))
     }
 
     /// A function that the model itself defines.
@@ -121,9 +111,7 @@ fn check_ir_version(path: &Path, model: &ModelProto) -> Result<(), Diagnostic> {
     };
     Err(Diagnostic::error(codes::UNSUPPORTED_IR_VERSION, message)
         .at(path)
-        .help(format!(
-            "save the model again with IR version {low} to {high}"
-        )))
+        .help(format!("save the model again with IR version {low} to {high}")))
 }
 
 fn check_opsets(path: &Path, model: &ModelProto) -> Result<(), Diagnostic> {
@@ -139,19 +127,14 @@ fn check_opsets(path: &Path, model: &ModelProto) -> Result<(), Diagnostic> {
         let domain = canonical_domain(opset.domain());
         let shown = if domain.is_empty() { "ai.onnx" } else { domain };
         if opset.version() < 1 {
-            return refuse(format!(
-                "operator set `{shown}` has version {}",
-                opset.version()
-            ));
+            return refuse(format!("operator set `{shown}` has version {}", opset.version()));
         }
         let same = |other: &&super::message::OperatorSetIdProto| {
             canonical_domain(other.domain()) == domain && other.version() != opset.version()
         };
         if let Some(other) = model.opset_import[..index].iter().find(same) {
             let (first, second) = (other.version(), opset.version());
-            return refuse(format!(
-                "operator set `{shown}` is imported as {first} and as {second}"
-            ));
+            return refuse(format!("operator set `{shown}` is imported as {first} and as {second}"));
         }
     }
     Ok(())

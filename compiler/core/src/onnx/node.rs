@@ -17,11 +17,7 @@ pub struct Node<'m> {
 impl<'m> Node<'m> {
     /// The node at `index` of a list of nodes of `file`: a graph's, or a function's.
     pub fn new(file: &'m ModelFile, proto: &'m NodeProto, index: usize) -> Self {
-        Node {
-            file,
-            proto,
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-        }
+        Node { file, proto, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
     /// The message.
@@ -56,10 +52,7 @@ impl<'m> Node<'m> {
 
     /// One input; `None` if it was left out, in the middle or at the end.
     pub fn input(self, position: usize) -> Option<&'m str> {
-        self.proto
-            .input
-            .get(position)
-            .and_then(|name| present(name))
+        self.proto.input.get(position).and_then(|name| present(name))
     }
 
     /// Outputs by position; `None` is one that nobody uses.

@@ -14,20 +14,14 @@ pub(super) fn module_path(node: &NodeProto) -> Option<String> {
 pub(super) fn source_line(node: &NodeProto) -> Option<String> {
     let trace = metadata(node, "pkg.torch.onnx.stack_trace")?;
     trace.lines().rev().find_map(|line| {
-        let (file, rest) = line
-            .trim_start()
-            .strip_prefix("File \"")?
-            .split_once("\", line ")?;
+        let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         (digits > 0).then(|| format!("{file}:{}", &rest[..digits]))
     })
 }
 
 fn metadata<'n>(node: &'n NodeProto, key: &str) -> Option<&'n str> {
-    node.metadata_props
-        .iter()
-        .find(|entry| entry.key() == key)
-        .map(|entry| entry.value())
+    node.metadata_props.iter().find(|entry| entry.key() == key).map(|entry| entry.value())
 }
 
 /// Stands in the list for nodes that passes of the exporter added.
@@ -38,19 +32,12 @@ const NO_MODULE: &str = "_empty_nn_module_stack_from_metadata_hook";
 fn from_name_scopes(list: &str) -> Option<String> {
     let mut entries = python_strings(list)?;
     entries.pop()?;
-    entries
-        .into_iter()
-        .rev()
-        .find(|entry| !entry.is_empty() && entry != NO_MODULE)
+    entries.into_iter().rev().find(|entry| !entry.is_empty() && entry != NO_MODULE)
 }
 
 /// The texts of a list as Python prints it: `['', "it's", 'a\\b']`.
 fn python_strings(list: &str) -> Option<Vec<String>> {
-    let mut rest = list
-        .trim()
-        .strip_prefix('[')?
-        .strip_suffix(']')?
-        .trim_start();
+    let mut rest = list.trim().strip_prefix('[')?.strip_suffix(']')?.trim_start();
     let mut texts = Vec::new();
     while let Some(quote) = rest.chars().next() {
         if quote != '\'' && quote != '"' {
@@ -82,11 +69,7 @@ fn from_node_name(name: &str) -> Option<String> {
     let mut path: Vec<&str> = Vec::new();
     for module in modules.split('/').filter(|module| !module.is_empty()) {
         // A container that is called repeats its own name in its children: `/stem/stem.0/Conv`.
-        let repeated = |outer: &&str| {
-            module
-                .strip_prefix(outer)
-                .is_some_and(|rest| rest.starts_with('.'))
-        };
+        let repeated = |outer: &&str| module.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
         if path.last().is_some_and(repeated) {
             path.pop();
         }
@@ -101,14 +84,8 @@ mod tests {
     use crate::onnx::message::StringStringEntryProto;
 
     fn with_metadata(key: &str, value: &str) -> NodeProto {
-        let entry = StringStringEntryProto {
-            key: Some(key.to_owned()),
-            value: Some(value.to_owned()),
-        };
-        NodeProto {
-            metadata_props: vec![entry],
-            ..Default::default()
-        }
+        let entry = StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) };
+        NodeProto { metadata_props: vec![entry], ..Default::default() }
     }
 
     #[test]
@@ -118,21 +95,13 @@ mod tests {
             assert_eq!(module_path(&node).as_deref(), expect, "{list}");
         };
         check("['', 'm', 'm.model', 'index']", Some("m.model"));
-        check(
-            "['', 'm', 'm.layers.0', 'm.layers.0.q_proj', 'linear']",
-            Some("m.layers.0.q_proj"),
-        );
+        check("['', 'm', 'm.layers.0', 'm.layers.0.q_proj', 'linear']", Some("m.layers.0.q_proj"));
         check(r#"['', "m.it's", 'add']"#, Some("m.it's"));
         check(r"['', 'm.a\'b', 'add']", Some("m.a'b"));
         check("['', 'add']", None);
-        check(
-            "['_empty_nn_module_stack_from_metadata_hook', 'linear']",
-            None,
-        );
+        check("['_empty_nn_module_stack_from_metadata_hook', 'linear']", None);
         check("['add']", None);
-        for odd in [
-            "[]", "", "[", "['", "['a", "[a, b]", "['a' 'b", "['\\", "nonsense", "[ü]",
-        ] {
+        for odd in ["[]", "", "[", "['", "['a", "[a, b]", "['a' 'b", "['\\", "nonsense", "[ü]"] {
             check(odd, None);
         }
     }
@@ -140,33 +109,16 @@ mod tests {
     #[test]
     fn torchscript_names_give_the_module() {
         let check = |name: &str, expect: Option<&str>| {
-            let node = NodeProto {
-                name: Some(name.to_owned()),
-                ..Default::default()
-            };
+            let node = NodeProto { name: Some(name.to_owned()), ..Default::default() };
             assert_eq!(module_path(&node).as_deref(), expect, "{name}");
         };
-        check(
-            "/m/model/layers.0/self_attn/q_proj/MatMul",
-            Some("m.model.layers.0.self_attn.q_proj"),
-        );
+        check("/m/model/layers.0/self_attn/q_proj/MatMul", Some("m.model.layers.0.self_attn.q_proj"));
         check("/m/model/Range_1", Some("m.model"));
         check("/stem/stem.0/Conv", Some("stem.0"));
-        check(
-            "/layers/layers.0/blocks/blocks.1/attn/qkv/MatMul",
-            Some("layers.0.blocks.1.attn.qkv"),
-        );
+        check("/layers/layers.0/blocks/blocks.1/attn/qkv/MatMul", Some("layers.0.blocks.1.attn.qkv"));
         check("/m.0/pre.0/pre.0.2/Relu", Some("m.0.pre.0.2"));
         check("/a/ab.0/Relu", Some("a.ab.0"));
-        for without in [
-            "/Add",
-            "Constant_282",
-            "",
-            "/",
-            "//",
-            "node_matmul",
-            "a/b/c",
-        ] {
+        for without in ["/Add", "Constant_282", "", "/", "//", "node_matmul", "a/b/c"] {
             check(without, None);
         }
     }
@@ -178,10 +130,7 @@ mod tests {
         let node = with_metadata("pkg.torch.onnx.stack_trace", trace);
         assert_eq!(source_line(&node).as_deref(), Some("linear.py:134"));
         for odd in ["", "File \"", "File \"a\", line ", "File \"a\", line x"] {
-            assert_eq!(
-                source_line(&with_metadata("pkg.torch.onnx.stack_trace", odd)),
-                None
-            );
+            assert_eq!(source_line(&with_metadata("pkg.torch.onnx.stack_trace", odd)), None);
         }
     }
 }

@@ -32,11 +32,7 @@ impl Source {
         // Asked before opening, since opening a pipe would wait for its other end.
         let kind = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
         if !kind.is_file() {
-            let what = if kind.is_dir() {
-                "a folder"
-            } else {
-                "not a regular file"
-            };
+            let what = if kind.is_dir() { "a folder" } else { "not a regular file" };
             let message = format!("`{}` is {what}", path.display());
             return Err(Diagnostic::error(codes::FILE_UNREADABLE, message)
                 .at(&*path)
@@ -55,10 +51,7 @@ impl Source {
 
     /// Bytes that are already here; `path` only names them.
     pub fn in_memory(path: impl Into<PathBuf>, bytes: Bytes) -> Arc<Source> {
-        Arc::new(Source {
-            path: path.into(),
-            bytes,
-        })
+        Arc::new(Source { path: path.into(), bytes })
     }
 
     /// The file.
@@ -80,19 +73,12 @@ impl Source {
     pub fn slice(self: &Arc<Self>, offset: u64, len: u64) -> Option<Slice> {
         let (offset, len) = (usize::try_from(offset).ok()?, usize::try_from(len).ok()?);
         let end = offset.checked_add(len)?;
-        (end <= self.bytes.len()).then(|| Slice {
-            source: Arc::clone(self),
-            offset,
-            len,
-        })
+        (end <= self.bytes.len()).then(|| Slice { source: Arc::clone(self), offset, len })
     }
 
     /// The piece that `part` is, if it is one, by the addresses of the two.
     pub fn locate(self: &Arc<Self>, part: &[u8]) -> Option<Slice> {
-        let offset = part
-            .as_ptr()
-            .addr()
-            .checked_sub(self.bytes.as_ptr().addr())?;
+        let offset = part.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr())?;
         self.slice(u64::try_from(offset).ok()?, u64::try_from(part.len()).ok()?)
     }
 }
@@ -139,28 +125,17 @@ impl fmt::Debug for Source {
 
 impl fmt::Debug for Slice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{}[{}; {}]",
-            self.source.path.display(),
-            self.offset,
-            self.len
-        )
+        write!(out, "{}[{}; {}]", self.source.path.display(), self.offset, self.len)
     }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     let shown = path.display();
     match error.kind() {
-        ErrorKind::NotFound => {
-            Diagnostic::error(codes::FILE_MISSING, format!("`{shown}` does not exist"))
-                .help("check the path, and the folder that the command runs in")
-        }
-        _ => Diagnostic::error(
-            codes::FILE_UNREADABLE,
-            format!("cannot read `{shown}`: {error}"),
-        )
-        .help("make sure that you may read the file"),
+        ErrorKind::NotFound => Diagnostic::error(codes::FILE_MISSING, format!("`{shown}` does not exist"))
+            .help("check the path, and the folder that the command runs in"),
+        _ => Diagnostic::error(codes::FILE_UNREADABLE, format!("cannot read `{shown}`: {error}"))
+            .help("make sure that you may read the file"),
     }
     .at(path)
 }

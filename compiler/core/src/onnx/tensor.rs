@@ -29,18 +29,13 @@ pub enum TensorData {
 
 /// Number of elements, and of bytes that they take in a file; the error says what is impossible.
 pub fn stored_bytes(dtype: ElementType, dims: &[u64]) -> Result<(u64, u64), String> {
-    let bits = dtype
-        .bits()
-        .ok_or_else(|| format!("type {} has no fixed size", dtype.name()))?;
+    let bits = dtype.bits().ok_or_else(|| format!("type {} has no fixed size", dtype.name()))?;
     // A zero anywhere makes the tensor empty, however large the other dimensions are.
     if dims.contains(&0) {
         return Ok((0, 0));
     }
-    let elements = dims
-        .iter()
-        .try_fold(1_u64, |product, dim| product.checked_mul(*dim));
-    let total =
-        elements.and_then(|elements| Some((elements, elements.checked_mul(bits)?.div_ceil(8))));
+    let elements = dims.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim));
+    let total = elements.and_then(|elements| Some((elements, elements.checked_mul(bits)?.div_ceil(8))));
     total.ok_or_else(|| format!("the size of {}{dims:?} does not fit 64 bits", dtype.name()))
 }
 
@@ -70,14 +65,7 @@ impl TensorRef {
     /// Its elements, if they are of an integer type of 8 to 64 bits or bool: shapes, axes, indices.
     pub fn integers(&self) -> Option<Vec<i64>> {
         fn all<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> i64) -> Option<Vec<i64>> {
-            Some(
-                bytes
-                    .as_chunks::<N>()
-                    .0
-                    .iter()
-                    .map(|chunk| read(*chunk))
-                    .collect(),
-            )
+            Some(bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect())
         }
         let bytes = self.bytes();
         match self.dtype {
@@ -91,9 +79,7 @@ impl TensorRef {
             ElementType::Bool => all(bytes, |[byte]| (byte != 0).into()),
             ElementType::Uint64 => {
                 let chunks = bytes.as_chunks::<8>().0.iter();
-                chunks
-                    .map(|chunk| i64::try_from(u64::from_le_bytes(*chunk)).ok())
-                    .collect()
+                chunks.map(|chunk| i64::try_from(u64::from_le_bytes(*chunk)).ok()).collect()
             }
             _ => None,
         }
@@ -107,9 +93,7 @@ impl TensorRef {
     ) -> Result<TensorRef, Diagnostic> {
         let refuse = |code: Code, what: String| {
             let message = format!("tensor `{}` {what}", tensor.name());
-            Diagnostic::error(code, message)
-                .at(source.path())
-                .help("export the model again")
+            Diagnostic::error(code, message).at(source.path()).help("export the model again")
         };
         let dtype = ElementType::from_number(tensor.data_type.unwrap_or_default())
             .map_err(|found| refuse(codes::UNSUPPORTED_DTYPE, format!("has {found}")))?;
@@ -117,17 +101,8 @@ impl TensorRef {
             let what = "holds texts, which m4c has no type for".into();
             return Err(refuse(codes::UNSUPPORTED_DTYPE, what));
         }
-        let dims = tensor
-            .dims
-            .iter()
-            .map(|dim| u64::try_from(*dim))
-            .collect::<Result<Vec<_>, _>>();
-        let dims = dims.map_err(|_| {
-            refuse(
-                codes::TENSOR_SHAPE,
-                format!("has the shape {:?}", tensor.dims),
-            )
-        })?;
+        let dims = tensor.dims.iter().map(|dim| u64::try_from(*dim)).collect::<Result<Vec<_>, _>>();
+        let dims = dims.map_err(|_| refuse(codes::TENSOR_SHAPE, format!("has the shape {:?}", tensor.dims)))?;
         let (elements, len) = stored_bytes(dtype, &dims)
             .map_err(|reason| refuse(codes::TENSOR_SHAPE, format!("is impossible: {reason}")))?;
 
@@ -142,25 +117,15 @@ impl TensorRef {
                 return Err(refuse(codes::TENSOR_LENGTH, what));
             }
             if raw.len() as u64 != len {
-                let what = format!(
-                    "has {} bytes of data, {}{dims:?} needs {len}",
-                    raw.len(),
-                    dtype.name()
-                );
+                let what = format!("has {} bytes of data, {}{dims:?} needs {len}", raw.len(), dtype.name());
                 return Err(refuse(codes::TENSOR_LENGTH, what));
             }
-            source
-                .locate(raw)
-                .map_or_else(|| TensorData::Owned(raw.clone()), TensorData::Slice)
+            source.locate(raw).map_or_else(|| TensorData::Owned(raw.clone()), TensorData::Slice)
         } else {
-            let bytes = typed_fields::decode(tensor, dtype, elements)
-                .map_err(|problem| refuse(problem.code, problem.what))?;
+            let bytes =
+                typed_fields::decode(tensor, dtype, elements).map_err(|problem| refuse(problem.code, problem.what))?;
             TensorData::Owned(bytes)
         };
-        Ok(TensorRef {
-            dtype,
-            dims,
-            data: stored,
-        })
+        Ok(TensorRef { dtype, dims, data: stored })
     }
 }

@@ -22,11 +22,7 @@ pub(super) fn any(tensor: &TensorProto) -> bool {
 }
 
 /// The little-endian bytes of `elements` elements. Memory is taken only for numbers that are there.
-pub(super) fn decode(
-    tensor: &TensorProto,
-    dtype: ElementType,
-    elements: u64,
-) -> Result<Bytes, Problem> {
+pub(super) fn decode(tensor: &TensorProto, dtype: ElementType, elements: u64) -> Result<Bytes, Problem> {
     use ElementType as T;
     let ints = tensor.int32_data.as_slice();
     Ok(match dtype {
@@ -56,9 +52,7 @@ pub(super) fn decode(
         }
         T::Uint32 => {
             counted(&tensor.uint64_data, "uint64_data", elements, 1)?;
-            try_pack(&tensor.uint64_data, dtype, |value| {
-                u32::try_from(value).ok().map(u32::to_le_bytes)
-            })?
+            try_pack(&tensor.uint64_data, dtype, |value| u32::try_from(value).ok().map(u32::to_le_bytes))?
         }
         T::Int32 => {
             counted(ints, "int32_data", elements, 1)?;
@@ -66,36 +60,23 @@ pub(super) fn decode(
         }
         T::Int16 => {
             counted(ints, "int32_data", elements, 1)?;
-            try_pack(ints, dtype, |value| {
-                i16::try_from(value).ok().map(i16::to_le_bytes)
-            })?
+            try_pack(ints, dtype, |value| i16::try_from(value).ok().map(i16::to_le_bytes))?
         }
         T::Uint16 | T::Float16 | T::Bfloat16 => {
             counted(ints, "int32_data", elements, 1)?;
-            try_pack(ints, dtype, |value| {
-                u16::try_from(value).ok().map(u16::to_le_bytes)
-            })?
+            try_pack(ints, dtype, |value| u16::try_from(value).ok().map(u16::to_le_bytes))?
         }
         T::Int8 => {
             counted(ints, "int32_data", elements, 1)?;
-            try_pack(ints, dtype, |value| {
-                i8::try_from(value).ok().map(i8::to_le_bytes)
-            })?
+            try_pack(ints, dtype, |value| i8::try_from(value).ok().map(i8::to_le_bytes))?
         }
         T::Bool => {
             counted(ints, "int32_data", elements, 1)?;
             pack(ints, |value| [u8::from(value != 0)])
         }
-        T::Uint8
-        | T::Float8e4m3fn
-        | T::Float8e4m3fnuz
-        | T::Float8e5m2
-        | T::Float8e5m2fnuz
-        | T::Float8e8m0 => {
+        T::Uint8 | T::Float8e4m3fn | T::Float8e4m3fnuz | T::Float8e5m2 | T::Float8e5m2fnuz | T::Float8e8m0 => {
             counted(ints, "int32_data", elements, 1)?;
-            try_pack(ints, dtype, |value| {
-                u8::try_from(value).ok().map(u8::to_le_bytes)
-            })?
+            try_pack(ints, dtype, |value| u8::try_from(value).ok().map(u8::to_le_bytes))?
         }
         // Each number is one byte, which holds two or four elements.
         T::Uint4 | T::Int4 | T::Float4e2m1 => {
@@ -112,10 +93,7 @@ pub(super) fn decode(
         }
         T::Undefined | T::String => {
             let what = "has a type that is not stored as numbers".into();
-            return Err(Problem {
-                code: codes::UNSUPPORTED_DTYPE,
-                what,
-            });
+            return Err(Problem { code: codes::UNSUPPORTED_DTYPE, what });
         }
     })
 }
@@ -125,23 +103,13 @@ fn counted<T>(values: &[T], field: &str, elements: u64, per_element: u64) -> Res
     if elements.checked_mul(per_element) == Some(values.len() as u64) {
         return Ok(());
     }
-    let what = format!(
-        "has {} numbers in {field}, its shape needs {}",
-        values.len(),
-        elements.saturating_mul(per_element)
-    );
-    Err(Problem {
-        code: codes::TENSOR_LENGTH,
-        what,
-    })
+    let what =
+        format!("has {} numbers in {field}, its shape needs {}", values.len(), elements.saturating_mul(per_element));
+    Err(Problem { code: codes::TENSOR_LENGTH, what })
 }
 
 fn pack<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Bytes {
-    values
-        .iter()
-        .flat_map(|value| encode(*value))
-        .collect::<Vec<u8>>()
-        .into()
+    values.iter().flat_map(|value| encode(*value)).collect::<Vec<u8>>().into()
 }
 
 fn try_pack<T: Copy + std::fmt::Display, const N: usize>(
@@ -159,9 +127,7 @@ fn try_pack<T: Copy + std::fmt::Display, const N: usize>(
 /// Some writers store the byte as a signed number.
 fn packed_byte(value: i32) -> Option<[u8; 1]> {
     let unsigned = u8::try_from(value).ok();
-    unsigned
-        .or_else(|| Some(i8::try_from(value).ok()?.cast_unsigned()))
-        .map(|byte| [byte])
+    unsigned.or_else(|| Some(i8::try_from(value).ok()?.cast_unsigned())).map(|byte| [byte])
 }
 
 /// Four elements share three bytes, from the low bits up.
@@ -180,8 +146,5 @@ fn pack_six_bits(values: &[i32], dtype: ElementType) -> Result<Bytes, Problem> {
 
 fn out_of_range(value: impl std::fmt::Display, dtype: ElementType) -> Problem {
     let what = format!("holds {value}, which is no {}", dtype.name());
-    Problem {
-        code: codes::TENSOR_VALUE,
-        what,
-    }
+    Problem { code: codes::TENSOR_VALUE, what }
 }

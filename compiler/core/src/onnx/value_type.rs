@@ -42,33 +42,19 @@ impl ValueType {
         };
         let dtype = match tensor.elem_type.unwrap_or_default() {
             0 => None,
-            number => Some(
-                ElementType::from_number(number)
-                    .map_err(|found| format!("a tensor with {found}"))?,
-            ),
+            number => Some(ElementType::from_number(number).map_err(|found| format!("a tensor with {found}"))?),
         };
-        let dims = tensor
-            .shape
-            .as_ref()
-            .map(|shape| shape.dim.iter().map(Dim::read).collect());
+        let dims = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(Dim::read).collect());
         Ok(ValueType { dtype, dims })
     }
 
     /// The message that says the same.
     pub(super) fn to_proto(&self, name: &str) -> ValueInfoProto {
-        let shape = self.dims.as_ref().map(|dims| TensorShapeProto {
-            dim: dims.iter().map(Dim::to_proto).collect(),
-        });
-        let tensor = type_proto::Tensor {
-            elem_type: self.dtype.map(|dtype| dtype as i32),
-            shape,
-        };
+        let shape = self.dims.as_ref().map(|dims| TensorShapeProto { dim: dims.iter().map(Dim::to_proto).collect() });
+        let tensor = type_proto::Tensor { elem_type: self.dtype.map(|dtype| dtype as i32), shape };
         ValueInfoProto {
             name: Some(name.to_owned()),
-            r#type: Some(TypeProto {
-                value: Some(Kind::TensorType(tensor)),
-                denotation: None,
-            }),
+            r#type: Some(TypeProto { value: Some(Kind::TensorType(tensor)), denotation: None }),
             ..Default::default()
         }
     }
@@ -90,9 +76,6 @@ impl Dim {
             Dim::Named(name) => Some(Value::DimParam(name.clone())),
             Dim::Unknown => None,
         };
-        tensor_shape_proto::Dimension {
-            value,
-            denotation: None,
-        }
+        tensor_shape_proto::Dimension { value, denotation: None }
     }
 }

@@ -1,9 +1,7 @@
 //! Writes ONNX models: small ones as one file, large ones with their weights streamed into a second.
 
 use super::message::tensor_proto::DataLocation;
-use super::message::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-};
+use super::message::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto};
 use super::{Dim, ElementType, TensorRef, ValueType, stored_bytes};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::file::AtomicFile;
@@ -49,10 +47,7 @@ type Make<'w> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'w;
 impl<'w> OnnxWriter<'w> {
     /// An empty model.
     pub fn new(graph_name: &str) -> Self {
-        let opset = OperatorSetIdProto {
-            domain: Some(String::new()),
-            version: Some(OPSET),
-        };
+        let opset = OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) };
         OnnxWriter {
             model: ModelProto {
                 ir_version: Some(IR_VERSION),
@@ -61,10 +56,7 @@ impl<'w> OnnxWriter<'w> {
                 producer_version: Some(env!("CARGO_PKG_VERSION").into()),
                 ..Default::default()
             },
-            graph: GraphProto {
-                name: Some(graph_name.to_owned()),
-                ..Default::default()
-            },
+            graph: GraphProto { name: Some(graph_name.to_owned()), ..Default::default() },
             weights: Vec::new(),
             inline_limit: INLINE_LIMIT,
         }
@@ -78,10 +70,7 @@ impl<'w> OnnxWriter<'w> {
 
     /// Imports another operator set, for nodes of that domain.
     pub fn opset(&mut self, domain: &str, version: i64) -> &mut Self {
-        let opset = OperatorSetIdProto {
-            domain: Some(domain.to_owned()),
-            version: Some(version),
-        };
+        let opset = OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) };
         self.model.opset_import.push(opset);
         self
     }
@@ -106,9 +95,7 @@ impl<'w> OnnxWriter<'w> {
 
     /// States the type of an inner value.
     pub fn value(&mut self, name: &str, dtype: ElementType, dims: &[Dim]) -> &mut Self {
-        self.graph
-            .value_info
-            .push(declared(dtype, dims).to_proto(name));
+        self.graph.value_info.push(declared(dtype, dims).to_proto(name));
         self
     }
 
@@ -138,42 +125,27 @@ impl<'w> OnnxWriter<'w> {
         make: impl Fn(&mut dyn Write) -> io::Result<()> + 'w,
     ) -> &mut Self {
         let data = WeightData::Made(Box::new(make));
-        self.weights.push(Weight {
-            name: name.to_owned(),
-            dtype,
-            dims: dims.to_vec(),
-            data,
-        });
+        self.weights.push(Weight { name: name.to_owned(), dtype, dims: dims.to_vec(), data });
         self
     }
 
     /// Writes the model to `path`, and if it is large its weights to `path` with `.data` appended.
     pub fn save(mut self, path: &Path) -> Result<(), Diagnostic> {
         let weights = std::mem::take(&mut self.weights);
-        let sizes = weights
-            .iter()
-            .map(Weight::len)
-            .collect::<Result<Vec<_>, _>>()?;
-        let total = sizes
-            .iter()
-            .fold(0_u64, |sum, size| sum.saturating_add(*size));
+        let sizes = weights.iter().map(Weight::len).collect::<Result<Vec<_>, _>>()?;
+        let total = sizes.iter().fold(0_u64, |sum, size| sum.saturating_add(*size));
 
         let mut model_file = AtomicFile::create(path)?;
         let data_file = if total <= self.inline_limit {
             for (weight, len) in weights.iter().zip(sizes) {
-                self.graph
-                    .initializer
-                    .push(weight.inline(len, &model_file)?);
+                self.graph.initializer.push(weight.inline(len, &model_file)?);
             }
             None
         } else {
             let mut data = DataFile::beside(path)?;
             for (weight, len) in weights.iter().zip(sizes) {
-                let tensor = if len < EXTERNAL_FROM {
-                    weight.inline(len, &data.file)?
-                } else {
-                    data.append(weight, len)?
-                };
+                let tensor =
+                    if len < EXTERNAL_FROM { weight.inline(len, &data.file)? } else { data.append(weight, len)? };
                 self.graph.initializer.push(tensor);
             }
             Some(data.file)
@@ -181,9 +153,7 @@ impl<'w> OnnxWriter<'w> {
 
         self.model.graph = Some(self.graph);
         let bytes = self.model.encode_to_vec();
-        model_file
-            .write_all(&bytes)
-            .map_err(|error| model_file.failure(&error))?;
+        model_file.write_all(&bytes).map_err(|error| model_file.failure(&error))?;
         // Both are whole before one appears, and the model appears last: it must not name a missing file.
         let complete = model_file.complete()?;
         if let Some(data) = data_file {
@@ -202,40 +172,26 @@ struct DataFile {
 
 impl DataFile {
     fn beside(model: &Path) -> Result<Self, Diagnostic> {
-        let name = model
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or_else(|| {
-                let message = format!("`{}` must be UTF-8 to name its data file", model.display());
-                Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message).help("choose another name")
-            })?;
+        let name = model.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+            let message = format!("`{}` must be UTF-8 to name its data file", model.display());
+            Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message).help("choose another name")
+        })?;
         let location = format!("{name}.data");
         let file = AtomicFile::create(model.with_file_name(&location))?;
-        Ok(DataFile {
-            file,
-            location,
-            offset: 0,
-        })
+        Ok(DataFile { file, location, offset: 0 })
     }
 
     fn append(&mut self, weight: &Weight<'_>, len: u64) -> Result<TensorProto, Diagnostic> {
         let alignment = if len >= LARGE { PAGE } else { SMALL_ALIGNMENT };
         let padding = self.offset.next_multiple_of(alignment) - self.offset;
         let zeros = [0_u8; PAGE as usize];
-        self.file
-            .write_all(&zeros[..padding as usize])
-            .map_err(|error| self.file.failure(&error))?;
+        self.file.write_all(&zeros[..padding as usize]).map_err(|error| self.file.failure(&error))?;
         let begin = self.offset + padding;
-        let written = weight
-            .write_to(&mut self.file)
-            .map_err(|error| self.file.failure(&error))?;
+        let written = weight.write_to(&mut self.file).map_err(|error| self.file.failure(&error))?;
         weight.check_len(written, len)?;
         self.offset = begin + len;
 
-        let entry = |key: &str, value: String| StringStringEntryProto {
-            key: Some(key.to_owned()),
-            value: Some(value),
-        };
+        let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) };
         Ok(TensorProto {
             data_location: Some(DataLocation::External as i32),
             external_data: vec![
@@ -251,8 +207,7 @@ impl DataFile {
 impl Weight<'_> {
     fn len(&self) -> Result<u64, Diagnostic> {
         let size = stored_bytes(self.dtype, &self.dims);
-        size.map(|(_, bytes)| bytes)
-            .map_err(|reason| self.bug(&reason))
+        size.map(|(_, bytes)| bytes).map_err(|reason| self.bug(&reason))
     }
 
     fn inline(&self, len: u64, output: &AtomicFile) -> Result<TensorProto, Diagnostic> {
@@ -265,18 +220,11 @@ impl Weight<'_> {
             }
         };
         self.check_len(raw.len() as u64, len)?;
-        Ok(TensorProto {
-            raw_data: Some(raw),
-            ..self.without_data()?
-        })
+        Ok(TensorProto { raw_data: Some(raw), ..self.without_data()? })
     }
 
     fn without_data(&self) -> Result<TensorProto, Diagnostic> {
-        let dims = self
-            .dims
-            .iter()
-            .map(|dim| i64::try_from(*dim))
-            .collect::<Result<_, _>>();
+        let dims = self.dims.iter().map(|dim| i64::try_from(*dim)).collect::<Result<_, _>>();
         Ok(TensorProto {
             name: Some(self.name.clone()),
             data_type: Some(self.dtype as i32),
@@ -304,9 +252,7 @@ impl Weight<'_> {
         if written == expected {
             return Ok(());
         }
-        Err(self.bug(&format!(
-            "{written} bytes were made, its shape needs {expected}"
-        )))
+        Err(self.bug(&format!("{written} bytes were made, its shape needs {expected}")))
     }
 
     fn bug(&self, what: &str) -> Diagnostic {
@@ -333,8 +279,5 @@ impl Write for Counted<'_> {
 }
 
 fn declared(dtype: ElementType, dims: &[Dim]) -> ValueType {
-    ValueType {
-        dtype: Some(dtype),
-        dims: Some(dims.to_vec()),
-    }
+    ValueType { dtype: Some(dtype), dims: Some(dims.to_vec()) }
 }

@@ -34,10 +34,10 @@ pub fn write_onnx(graph: &Graph, path: &Path) -> Result<(), Diagnostics> {
             NodeKind::Apply { op, attrs } => {
                 let operands: Vec<Option<OnnxValue>> =
                     graph.operands(value).iter().map(|v| v.and_then(|v| values.get(&v).copied())).collect();
-                let facts: Vec<Option<&Fact>> = graph.operands(value).iter().map(|v| v.map(|v| graph.fact(v))).collect();
-                out.apply(op, &operands, &facts, attrs, graph.fact(value)).map_err(|violation| {
-                    Diagnostic::bug(codes::INTERNAL, format!("%{}: {violation}", value.0))
-                })?
+                let facts: Vec<Option<&Fact>> =
+                    graph.operands(value).iter().map(|v| v.map(|v| graph.fact(v))).collect();
+                out.apply(op, &operands, &facts, attrs, graph.fact(value))
+                    .map_err(|violation| Diagnostic::bug(codes::INTERNAL, format!("%{}: {violation}", value.0)))?
             }
         };
         values.insert(value, written);
@@ -100,7 +100,8 @@ impl Out<'_> {
     fn stored(&mut self, constant: &Constant, fact: &Fact) -> Result<OnnxValue, Diagnostics> {
         let value = self.fresh();
         let sizes: Vec<u64> = fact.sizes().unwrap_or_default().iter().map(|&size| size as u64).collect();
-        let (name, constant, fact, element) = (self.name(value).to_string(), constant.clone(), fact.clone(), element(fact)?);
+        let (name, constant, fact, element) =
+            (self.name(value).to_string(), constant.clone(), fact.clone(), element(fact)?);
         self.writer.made_initializer(&name, element, &sizes, move |out| {
             let bytes = constant.bytes(&fact).ok_or(std::io::ErrorKind::UnexpectedEof)?;
             out.write_all(&bytes)
@@ -129,7 +130,9 @@ impl Out<'_> {
                 let value = decompose(&mut builder, &operands, attrs)?;
                 Ok(builder.values[value.0 as usize].1)
             }
-            (Export::Decompose, Meaning::Primitive { .. }) => Err(op.refuse("export", "a primitive has no decomposition")),
+            (Export::Decompose, Meaning::Primitive { .. }) => {
+                Err(op.refuse("export", "a primitive has no decomposition"))
+            }
         }
     }
 }

@@ -10,7 +10,11 @@ pub(super) fn list(out: &mut Out<'_>, dims: &[Dim]) -> OnnxValue {
         return out.constant(&Tensor::list_i64(numbers));
     }
     let parts: Vec<Option<OnnxValue>> = dims.iter().map(|dim| Some(one(out, dim))).collect();
-    if parts.len() == 1 { parts[0].unwrap_or(OnnxValue(0)) } else { out.node("Concat", &parts, &[("axis", OnnxAttr::Int(0))]) }
+    if parts.len() == 1 {
+        parts[0].unwrap_or(OnnxValue(0))
+    } else {
+        out.node("Concat", &parts, &[("axis", OnnxAttr::Int(0))])
+    }
 }
 
 /// One size as a value of shape `[1]`, computed once.

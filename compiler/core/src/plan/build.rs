@@ -157,7 +157,7 @@ impl<'p> Builder<'p> {
         let fact = self.plan.graph.fact(output.value).clone();
         let kernel = target.copy(fact.dtype).map_err(|reason| {
             let message = format!("output `{}` is {fact} and must be copied: {reason}", output.name);
-            Diagnostic::error(codes::TARGET_UNSUPPORTED, message)
+            Diagnostic::error(codes::OUTPUT_NOT_COPIED, message).help("cast it in the model to a type of whole bytes")
         })?;
         let operands = vec![Some(self.read(output.value, None))];
         let result = Tensor { place: Place::Output(index), fact };
@@ -204,7 +204,7 @@ fn check_ranks(plan: &Plan) -> Result<(), Diagnostics> {
         for port in ports.iter().filter(|port| port.fact.rank() > m4c_format::MAX_RANK) {
             let (rank, most) = (port.fact.rank(), m4c_format::MAX_RANK);
             let message = format!("{kind} `{}` has {rank} axes, artifacts have at most {most}", port.name);
-            diagnostics.push(Diagnostic::error(codes::TARGET_UNSUPPORTED, message));
+            diagnostics.push(Diagnostic::error(codes::TOO_MANY_AXES, message).help("reshape it in the model"));
         }
     }
     if diagnostics.is_empty() { Ok(()) } else { Err(diagnostics) }

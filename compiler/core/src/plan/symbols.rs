@@ -54,7 +54,7 @@ fn is_determined(name: &str, graph: &Graph) -> bool {
 
 fn undetermined(name: &str, plan: &Plan) -> Diagnostic {
     let message = format!("no size of an input alone determines `{name}`");
-    let start = Diagnostic::error(codes::SHAPE_INFERENCE, message);
+    let start = Diagnostic::error(codes::SIZE_UNDETERMINED, message);
     let uses = |dims: &[Dim]| dims.iter().any(|dim| dim.symbols().iter().any(|symbol| symbol == name));
     let step = plan.steps.iter().find(|step| uses(&step.result.fact.shape) || uses(&step.params));
     let start = match step {
@@ -80,9 +80,9 @@ fn narrowed(name: &str, declared: Range, guards: &[Guard]) -> Option<Range> {
                 continue;
             }
             if scale > 0 {
-                low = low.max(-offset.div_euclid(scale));
+                low = low.max(offset.div_euclid(scale).saturating_neg());
             } else {
-                high = high.min(offset.div_euclid(-scale));
+                high = high.min(offset.div_euclid(scale.saturating_neg()));
             }
         }
     }

@@ -23,7 +23,7 @@ fn a_symbol_that_no_input_determines_is_an_error_that_names_it() {
     };
     let diagnostics = refused(&text("", ""));
     let codes: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
-    assert_eq!(codes, [codes::SHAPE_INFERENCE; 2], "{diagnostics}");
+    assert_eq!(codes, [codes::SIZE_UNDETERMINED; 2], "{diagnostics}");
     assert!(diagnostics.to_text().contains("`m`") && diagnostics.to_text().contains("--dim n="), "{diagnostics}");
     let only_in_guard = refused(
         r#"graph "main" {

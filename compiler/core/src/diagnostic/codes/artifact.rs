@@ -47,6 +47,25 @@ codes! {
         example: "numpy.savez(\"in.npz\", ids=[\"a\", \"b\"])",
         remedy: "Save plain numeric arrays with numpy.save or numpy.savez.",
     }
+    PROGRAM_UNKNOWN = 916 {
+        title: "the program to run is not clear",
+        explanation: "The artifact or manifest has no program of the given name, or has several and none was given.",
+        example: "m4c run encoders.m4fw --inputs in.npz, where there are the programs image and text",
+        remedy: "Choose one with --program; `m4c inspect` lists them.",
+    }
+    RUN_FAILED = 917 {
+        title: "a run failed",
+        explanation: "The inputs have the right names, types and shapes, but a step cannot work with what they hold, \
+                      or there is not enough memory. The message names the step and its place in the model.",
+        example: "a token number beyond the vocabulary",
+        remedy: "Correct the values of the inputs, or give smaller bounds where memory is short.",
+    }
+    OUTPUT_UNKNOWN = 918 {
+        title: "the program has no output of this name",
+        explanation: "The reference holds an array that is none of the program's outputs; the message lists those.",
+        example: "--compare expected.npz with `logit` where the output is `logits`",
+        remedy: "Correct the name of the array.",
+    }
     OUT_OF_CLASS = 921 {
         title: "results differ by more than their class allows",
         explanation: "Each operator and rule has a numerics class: exact, reassociates, or approximates with \

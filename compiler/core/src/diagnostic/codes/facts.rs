@@ -30,7 +30,7 @@ codes! {
         explanation: "--dim gives a size or a range to a symbolic dimension of the model's inputs. The model \
                       has none of this name; the message lists those that it has.",
         example: "--dim bacth=1",
-        remedy: "Use a name from the list. `m4c inspect MODEL` prints them as well.",
+        remedy: "Use a name from the list. `m4c compile MODEL --stop-after import` prints them as well.",
     }
     DIM_OUT_OF_RANGE = 206 {
         title: "a size is outside of the declared range",

@@ -142,7 +142,7 @@ codes! {
         explanation: "All of them are listed at once, with the number of nodes and the first node of each, \
                       so that the whole distance to a working model can be seen.",
         example: "3 nodes use an operator that m4c cannot import (2 different)",
-        remedy: "Compare with the reference page on coverage; cut the part off, or export it otherwise.",
+        remedy: "Compare with the pages of `m4c ops`; cut the part off, or export it otherwise.",
     }
     UNSUPPORTED_ATTRIBUTE = 141 {
         title: "an attribute has a value that m4c cannot import",

@@ -7,6 +7,7 @@ mod command;
 mod emit;
 mod facts;
 mod import;
+mod plan;
 mod target;
 
 pub use artifact::*;
@@ -14,55 +15,20 @@ pub use command::*;
 pub use emit::*;
 pub use facts::*;
 pub use import::*;
+pub use plan::*;
 pub use target::*;
 
 /// The groups in rising order. A group without codes keeps its number for the part that will need it.
 pub const GROUPS: &[Group] = &[
-    Group {
-        hundred: 1,
-        title: "files and import",
-        entries: import::ENTRIES,
-    },
-    Group {
-        hundred: 2,
-        title: "facts: types, shapes and sizes",
-        entries: facts::ENTRIES,
-    },
-    Group {
-        hundred: 3,
-        title: "adapters",
-        entries: &[],
-    },
-    Group {
-        hundred: 4,
-        title: "rewriting",
-        entries: &[],
-    },
-    Group {
-        hundred: 5,
-        title: "targets and partitioning",
-        entries: target::ENTRIES,
-    },
-    Group {
-        hundred: 6,
-        title: "planning",
-        entries: &[],
-    },
-    Group {
-        hundred: 7,
-        title: "output",
-        entries: emit::ENTRIES,
-    },
-    Group {
-        hundred: 8,
-        title: "m4.toml and the command line",
-        entries: command::ENTRIES,
-    },
-    Group {
-        hundred: 9,
-        title: "artifacts, running and verifying",
-        entries: artifact::ENTRIES,
-    },
+    Group { hundred: 1, title: "files and import", entries: import::ENTRIES },
+    Group { hundred: 2, title: "facts: types, shapes and sizes", entries: facts::ENTRIES },
+    Group { hundred: 3, title: "adapters", entries: &[] },
+    Group { hundred: 4, title: "rewriting", entries: &[] },
+    Group { hundred: 5, title: "targets and partitioning", entries: target::ENTRIES },
+    Group { hundred: 6, title: "planning", entries: plan::ENTRIES },
+    Group { hundred: 7, title: "output", entries: emit::ENTRIES },
+    Group { hundred: 8, title: "m4.toml and the command line", entries: command::ENTRIES },
+    Group { hundred: 9, title: "artifacts, running and verifying", entries: artifact::ENTRIES },
 ];
 
 /// All entries in rising order.

@@ -40,14 +40,9 @@ impl Place {
     }
 
     fn refused(&self, keys: &[(&str, &str)], code: Code, words: &str) {
-        let error = self
-            .load(elsewhere("t", ElementType::Uint8, &[4], keys))
-            .unwrap_err();
+        let error = self.load(elsewhere("t", ElementType::Uint8, &[4], keys)).unwrap_err();
         assert_eq!(error.code, code, "{error}");
-        assert!(
-            error.message.contains(words) && error.message.contains("`t`"),
-            "{error}"
-        );
+        assert!(error.message.contains(words) && error.message.contains("`t`"), "{error}");
         assert!(error.help.is_some());
     }
 }
@@ -57,24 +52,9 @@ fn tensors_of_one_file_share_its_map() {
     let place = Place::new();
     place.file("w.data", &(0..=99).collect::<Vec<u8>>());
     let file = place.model(vec![
-        elsewhere(
-            "a",
-            ElementType::Uint8,
-            &[4],
-            &[("location", "w.data"), ("offset", "3"), ("length", "4")],
-        ),
-        elsewhere(
-            "b",
-            ElementType::Uint16,
-            &[2],
-            &[("location", "./w.data"), ("offset", "95")],
-        ),
-        elsewhere(
-            "c",
-            ElementType::Uint8,
-            &[0],
-            &[("location", "w.data"), ("offset", "100")],
-        ),
+        elsewhere("a", ElementType::Uint8, &[4], &[("location", "w.data"), ("offset", "3"), ("length", "4")]),
+        elsewhere("b", ElementType::Uint16, &[2], &[("location", "./w.data"), ("offset", "95")]),
+        elsewhere("c", ElementType::Uint8, &[0], &[("location", "w.data"), ("offset", "100")]),
     ]);
     let mut diagnostics = Diagnostics::new();
     let tensors = file.graph(&mut diagnostics).initializers(&mut diagnostics);
@@ -95,31 +75,18 @@ fn tensors_of_one_file_share_its_map() {
 #[test]
 fn each_tensor_may_have_its_own_file_with_any_name() {
     let place = Place::new();
-    let names = [
-        "onnx::MatMul_573",
-        "m.model.layers.0.weight",
-        "white space",
-        "ünïcode",
-        "a'b\"c",
-        "-x",
-    ];
+    let names = ["onnx::MatMul_573", "m.model.layers.0.weight", "white space", "ünïcode", "a'b\"c", "-x"];
     let keys: Vec<_> = names.iter().map(|name| [("location", *name)]).collect();
     for (index, name) in names.iter().enumerate() {
         place.file(name, &[index as u8; 4]);
     }
-    let tensors = names
-        .iter()
-        .zip(&keys)
-        .map(|(name, keys)| elsewhere(name, ElementType::Int8, &[4], keys));
+    let tensors = names.iter().zip(&keys).map(|(name, keys)| elsewhere(name, ElementType::Int8, &[4], keys));
     let file = place.model(tensors.collect());
     let mut diagnostics = Diagnostics::new();
     let loaded = file.graph(&mut diagnostics).initializers(&mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics}");
     for (index, (name, tensor)) in loaded.iter().enumerate() {
-        assert_eq!(
-            (*name, tensor.bytes()),
-            (names[index], [index as u8; 4].as_slice())
-        );
+        assert_eq!((*name, tensor.bytes()), (names[index], [index as u8; 4].as_slice()));
     }
 }
 
@@ -131,14 +98,8 @@ fn offsets_of_three_and_five_gigabytes_in_a_sparse_file_are_reached() {
         let mut data = fs::File::create(place.folder().join("big.data")).unwrap();
         data.seek(SeekFrom::Start(offset)).unwrap();
         data.write_all(&[1, 2, 3, 4]).unwrap();
-        let keys = [
-            ("location", "big.data"),
-            ("offset", &*offset.to_string()),
-            ("length", "4"),
-        ];
-        let tensor = place
-            .load(elsewhere("t", ElementType::Uint8, &[4], &keys))
-            .unwrap();
+        let keys = [("location", "big.data"), ("offset", &*offset.to_string()), ("length", "4")];
+        let tensor = place.load(elsewhere("t", ElementType::Uint8, &[4], &keys)).unwrap();
         assert_eq!(tensor.bytes(), [1, 2, 3, 4]);
         // A tensor of that size costs no memory until it is read.
         let dims = [offset as i64 + 4];
@@ -154,20 +115,8 @@ fn locations_outside_of_the_folder_are_refused() {
     fs::write(&secret, [0; 4]).unwrap();
     fs::create_dir(place.folder().join("inner")).unwrap();
     let absolute = secret.to_str().unwrap().to_owned();
-    for location in [
-        "../secret",
-        "inner/../../secret",
-        "../sub/../secret",
-        &absolute,
-        "..",
-        "/",
-        ".",
-    ] {
-        place.refused(
-            &[("location", location)],
-            codes::EXTERNAL_DATA_OUTSIDE,
-            "folder",
-        );
+    for location in ["../secret", "inner/../../secret", "../sub/../secret", &absolute, "..", "/", "."] {
+        place.refused(&[("location", location)], codes::EXTERNAL_DATA_OUTSIDE, "folder");
     }
 }
 
@@ -192,11 +141,7 @@ mod links {
         symlink("../secret", place.folder().join("link")).unwrap();
         symlink("..", place.folder().join("up")).unwrap();
         for location in ["link", "up/secret"] {
-            place.refused(
-                &[("location", location)],
-                codes::EXTERNAL_DATA_OUTSIDE,
-                "symbolic link",
-            );
+            place.refused(&[("location", location)], codes::EXTERNAL_DATA_OUTSIDE, "symbolic link");
         }
     }
 
@@ -214,23 +159,13 @@ mod links {
         let place = Place::new();
         let store = place.root.path().join("store");
         fs::create_dir(&store).unwrap();
-        let tensor = elsewhere(
-            "t",
-            ElementType::Uint8,
-            &[4],
-            &[("location", "m.onnx.data")],
-        );
+        let tensor = elsewhere("t", ElementType::Uint8, &[4], &[("location", "m.onnx.data")]);
         fs::write(store.join("aa"), storing(vec![tensor]).encode_to_vec()).unwrap();
         fs::write(store.join("bb"), [9; 4]).unwrap();
         symlink("../store/aa", place.folder().join("m.onnx")).unwrap();
         symlink("../store/bb", place.folder().join("m.onnx.data")).unwrap();
         let file = ModelFile::open(place.folder().join("m.onnx")).unwrap();
-        assert_eq!(
-            file.tensor(&file.graph_proto().initializer[0])
-                .unwrap()
-                .bytes(),
-            [9; 4]
-        );
+        assert_eq!(file.tensor(&file.graph_proto().initializer[0]).unwrap().bytes(), [9; 4]);
     }
 }
 
@@ -239,11 +174,7 @@ fn what_is_missing_or_wrong_is_named_with_its_numbers() {
     let place = Place::new();
     place.file("w", &[0; 6]);
     place.file("pointer", b"version https://git-lfs.github.com/spec/v1\n");
-    place.refused(
-        &[("location", "gone")],
-        codes::EXTERNAL_DATA_MISSING,
-        "gone",
-    );
+    place.refused(&[("location", "gone")], codes::EXTERNAL_DATA_MISSING, "gone");
     place.refused(
         &[("location", "w"), ("offset", "3")],
         codes::EXTERNAL_DATA_RANGE,
@@ -254,42 +185,18 @@ fn what_is_missing_or_wrong_is_named_with_its_numbers() {
         codes::EXTERNAL_DATA_RANGE,
         "the file has 6",
     );
-    place.refused(
-        &[("location", "w"), ("length", "5")],
-        codes::TENSOR_LENGTH,
-        "has 5 bytes in `w`, its shape needs 4",
-    );
-    place.refused(
-        &[("location", "w"), ("offset", "-3")],
-        codes::EXTERNAL_DATA_MALFORMED,
-        "offset is `-3`",
-    );
+    place.refused(&[("location", "w"), ("length", "5")], codes::TENSOR_LENGTH, "has 5 bytes in `w`, its shape needs 4");
+    place.refused(&[("location", "w"), ("offset", "-3")], codes::EXTERNAL_DATA_MALFORMED, "offset is `-3`");
     place.refused(
         &[("location", "w"), ("offset", "99999999999999999999")],
         codes::EXTERNAL_DATA_MALFORMED,
         "offset is",
     );
-    place.refused(
-        &[("location", "w"), ("length", "4 bytes")],
-        codes::EXTERNAL_DATA_MALFORMED,
-        "length is",
-    );
-    place.refused(
-        &[("location", "w"), ("location", "w")],
-        codes::EXTERNAL_DATA_MALFORMED,
-        "location is given twice",
-    );
-    place.refused(
-        &[("location", "")],
-        codes::EXTERNAL_DATA_MALFORMED,
-        "no location",
-    );
+    place.refused(&[("location", "w"), ("length", "4 bytes")], codes::EXTERNAL_DATA_MALFORMED, "length is");
+    place.refused(&[("location", "w"), ("location", "w")], codes::EXTERNAL_DATA_MALFORMED, "location is given twice");
+    place.refused(&[("location", "")], codes::EXTERNAL_DATA_MALFORMED, "no location");
     place.refused(&[], codes::EXTERNAL_DATA_MALFORMED, "no location");
-    place.refused(
-        &[("location", "a\0b")],
-        codes::EXTERNAL_DATA_MISSING,
-        "cannot be reached",
-    );
+    place.refused(&[("location", "a\0b")], codes::EXTERNAL_DATA_MISSING, "cannot be reached");
     let pointer = elsewhere("t", ElementType::Uint8, &[4], &[("location", "pointer")]);
     assert_eq!(place.load(pointer).unwrap_err().code, codes::LFS_POINTER);
 }
@@ -301,23 +208,10 @@ fn many_tensors_of_a_missing_file_are_one_diagnostic() {
     let tensors = ["a", "b", "c"].map(|name| elsewhere(name, ElementType::Uint8, &[4], &keys));
     let file = place.model(tensors.into());
     let mut diagnostics = Diagnostics::new();
-    assert!(
-        file.graph(&mut diagnostics)
-            .initializers(&mut diagnostics)
-            .is_empty()
-    );
-    let found: Vec<_> = diagnostics
-        .iter()
-        .map(|diagnostic| diagnostic.code)
-        .collect();
-    assert_eq!(
-        found,
-        [codes::EXTERNAL_DATA_MISSING, codes::EXTERNAL_DATA_CHECKSUM]
-    );
-    assert!(
-        diagnostics.to_text().contains("2 more external tensors"),
-        "{diagnostics}"
-    );
+    assert!(file.graph(&mut diagnostics).initializers(&mut diagnostics).is_empty());
+    let found: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(found, [codes::EXTERNAL_DATA_MISSING, codes::EXTERNAL_DATA_CHECKSUM]);
+    assert!(diagnostics.to_text().contains("2 more external tensors"), "{diagnostics}");
 }
 
 #[test]
@@ -325,13 +219,7 @@ fn a_model_is_found_by_its_bare_name_as_well() {
     let external = crate::onnx::external::ExternalFiles::beside(Path::new("bare.onnx"));
     let error = external.slice(
         "t",
-        &elsewhere(
-            "t",
-            ElementType::Uint8,
-            &[1],
-            &[("location", "no-such-file")],
-        )
-        .external_data,
+        &elsewhere("t", ElementType::Uint8, &[1], &[("location", "no-such-file")]).external_data,
         1,
     );
     assert_eq!(error.unwrap_err().code, codes::EXTERNAL_DATA_MISSING);

@@ -14,15 +14,9 @@ fn check_graph<T>(graph: GraphProto, look: impl FnOnce(&Graph<'_>, &mut Diagnost
 }
 
 fn check_node(node: NodeProto, look: impl FnOnce(Node<'_>)) {
-    check_graph(
-        GraphProto {
-            node: vec![node],
-            ..Default::default()
-        },
-        |graph, _| {
-            look(graph.nodes().next().unwrap());
-        },
-    );
+    check_graph(GraphProto { node: vec![node], ..Default::default() }, |graph, _| {
+        look(graph.nodes().next().unwrap());
+    });
 }
 
 #[test]
@@ -38,47 +32,27 @@ fn inputs_are_those_without_an_initializer() {
         assert!(graph.initializer("x").unwrap().is_none());
         let x = graph.value_type("x").unwrap();
         assert_eq!(x.dtype, Some(ElementType::Float));
-        assert_eq!(
-            x.dims,
-            Some(vec![Dim::Named("batch".into()), Dim::Known(2)])
-        );
+        assert_eq!(x.dims, Some(vec![Dim::Named("batch".into()), Dim::Known(2)]));
         assert_eq!(graph.value_type("inner").unwrap(), ValueType::default());
     });
 }
 
 #[test]
 fn odd_declarations_are_read_or_refused() {
-    let dims = vec![
-        Dim::Unknown,
-        Dim::Known(0),
-        Dim::Named("past_seq + 1".into()),
-    ];
-    let known = ValueType {
-        dtype: None,
-        dims: Some(dims),
-    };
-    let sequence = TypeProto {
-        value: Some(Value::SequenceType(Sequence::default().into())),
-        ..Default::default()
-    };
+    let dims = vec![Dim::Unknown, Dim::Known(0), Dim::Named("past_seq + 1".into())];
+    let known = ValueType { dtype: None, dims: Some(dims) };
+    let sequence = TypeProto { value: Some(Value::SequenceType(Sequence::default().into())), ..Default::default() };
     let graph = GraphProto {
         value_info: vec![
             known.to_proto("v"),
-            ValueInfoProto {
-                name: Some("s".into()),
-                r#type: Some(sequence),
-                ..Default::default()
-            },
+            ValueInfoProto { name: Some("s".into()), r#type: Some(sequence), ..Default::default() },
         ],
         ..Default::default()
     };
     check_graph(graph, |graph, _| {
         assert_eq!(graph.value_type("v").unwrap(), known);
         let error = graph.value_type("s").unwrap_err();
-        assert_eq!(
-            (error.code, error.message.as_str()),
-            (codes::UNSUPPORTED_DTYPE, "value `s` is a sequence")
-        );
+        assert_eq!((error.code, error.message.as_str()), (codes::UNSUPPORTED_DTYPE, "value `s` is a sequence"));
     });
 }
 
@@ -89,56 +63,31 @@ fn names_defined_twice_are_reported() {
     graph.input.push(graph.input[0].clone());
     graph.sparse_initializer.push(Default::default());
     check_graph(graph, |_, diagnostics| {
-        let found: Vec<_> = diagnostics
-            .iter()
-            .map(|diagnostic| diagnostic.code)
-            .collect();
-        assert_eq!(
-            found,
-            [
-                codes::DUPLICATE_DEFINITION,
-                codes::DUPLICATE_DEFINITION,
-                codes::SPARSE_TENSOR
-            ]
-        );
+        let found: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(found, [codes::DUPLICATE_DEFINITION, codes::DUPLICATE_DEFINITION, codes::SPARSE_TENSOR]);
     });
 }
 
 #[test]
 fn operator_sets_are_found_by_both_names_of_the_domain() {
     let mut model = model_of(small_graph());
-    let microsoft = OperatorSetIdProto {
-        domain: Some("com.microsoft".into()),
-        version: Some(1),
-    };
+    let microsoft = OperatorSetIdProto { domain: Some("com.microsoft".into()), version: Some(1) };
     model.opset_import.push(microsoft);
     let file = read(&model).unwrap();
     assert_eq!(file.opset(""), Some(20));
     assert_eq!(file.opset("ai.onnx"), Some(20));
     assert_eq!(file.opset("com.microsoft"), Some(1));
     assert_eq!(file.opset("com.other"), None);
-    assert_eq!(
-        file.opsets().collect::<Vec<_>>(),
-        [("", 20), ("com.microsoft", 1)]
-    );
+    assert_eq!(file.opsets().collect::<Vec<_>>(), [("", 20), ("com.microsoft", 1)]);
 }
 
 #[test]
 fn inputs_that_are_left_out_are_none() {
-    check_node(
-        NodeProto::new("Clip", ["x", "", "max"], ["y", ""]),
-        |node| {
-            assert_eq!(
-                node.inputs().collect::<Vec<_>>(),
-                [Some("x"), None, Some("max")]
-            );
-            assert_eq!(
-                [node.input(0), node.input(1), node.input(3)],
-                [Some("x"), None, None]
-            );
-            assert_eq!(node.outputs().collect::<Vec<_>>(), [Some("y"), None]);
-        },
-    );
+    check_node(NodeProto::new("Clip", ["x", "", "max"], ["y", ""]), |node| {
+        assert_eq!(node.inputs().collect::<Vec<_>>(), [Some("x"), None, Some("max")]);
+        assert_eq!([node.input(0), node.input(1), node.input(3)], [Some("x"), None, None]);
+        assert_eq!(node.outputs().collect::<Vec<_>>(), [Some("y"), None]);
+    });
 }
 
 #[test]
@@ -158,20 +107,14 @@ fn attributes_are_read_by_kind() {
         assert_eq!(node.attr_f32("f").unwrap(), Some(0.5));
         assert_eq!(node.attr_str("s").unwrap(), Some("text"));
         assert_eq!(node.attr_ints("ints").unwrap(), Some([1_i64, 2].as_slice()));
-        assert_eq!(
-            node.attr_floats("floats").unwrap(),
-            Some([0.5_f32].as_slice())
-        );
+        assert_eq!(node.attr_floats("floats").unwrap(), Some([0.5_f32].as_slice()));
         assert_eq!(node.attr_strings("strings").unwrap(), Some(vec!["a", "b"]));
         assert_eq!(node.attr_tensor("t").unwrap().unwrap().bytes(), [5]);
         assert_eq!(node.attr_graph("g").unwrap().unwrap().name(), "small");
         assert_eq!(node.attr_i64("none").unwrap(), None);
         assert!(node.has_attr("i") && !node.has_attr("none"));
         let error = node.attr_i64("f").unwrap_err();
-        assert_eq!(
-            error.message,
-            "attribute `f` of Odd is a number, it must be an integer"
-        );
+        assert_eq!(error.message, "attribute `f` of Odd is a number, it must be an integer");
         assert!(matches!(error.at, Location::Onnx(_)));
     });
 }
@@ -202,31 +145,13 @@ fn attributes_that_cannot_be_read_are_errors() {
         .with("twice", 1_i64)
         .with("bytes", "?")
         .with("outer", 1_i64)
-        .with(
-            "t",
-            TensorProto::from_bytes("t", ElementType::Uint8, &[2], vec![5]),
-        );
+        .with("t", TensorProto::from_bytes("t", ElementType::Uint8, &[2], vec![5]));
     node.attribute[2].s = Some(vec![0xff].into());
     node.attribute[3].ref_attr_name = Some("axis".into());
     check_node(node, |node| {
-        assert!(
-            node.attr_i64("twice")
-                .unwrap_err()
-                .message
-                .ends_with("is given twice")
-        );
-        assert!(
-            node.attr_str("bytes")
-                .unwrap_err()
-                .message
-                .contains("UTF-8")
-        );
-        assert!(
-            node.attr_i64("outer")
-                .unwrap_err()
-                .message
-                .contains("`axis`")
-        );
+        assert!(node.attr_i64("twice").unwrap_err().message.ends_with("is given twice"));
+        assert!(node.attr_str("bytes").unwrap_err().message.contains("UTF-8"));
+        assert!(node.attr_i64("outer").unwrap_err().message.contains("`axis`"));
         let error = node.attr_tensor("t").unwrap_err();
         assert_eq!(error.code, codes::TENSOR_LENGTH);
         assert!(matches!(error.at, Location::Onnx(_)));
@@ -237,22 +162,13 @@ fn attributes_that_cannot_be_read_are_errors() {
 fn nodes_know_where_they_come_from() {
     let traced = NodeProto::new("MatMul", ["x", "w"], ["y"])
         .named("node_matmul")
-        .with_metadata(
-            "pkg.torch.onnx.name_scopes",
-            "['', 'm', 'm.q_proj', 'matmul']",
-        )
-        .with_metadata(
-            "pkg.torch.onnx.stack_trace",
-            "File \"llama.py\", line 9, in forward",
-        );
+        .with_metadata("pkg.torch.onnx.name_scopes", "['', 'm', 'm.q_proj', 'matmul']")
+        .with_metadata("pkg.torch.onnx.stack_trace", "File \"llama.py\", line 9, in forward");
     check_node(traced, |node| {
         let reference = node.reference();
         assert_eq!(reference.scope.as_deref(), Some("m.q_proj"));
         assert_eq!(reference.source.as_deref(), Some("llama.py:9"));
-        assert_eq!(
-            (reference.index, &*reference.file),
-            (0, std::path::Path::new("test.onnx"))
-        );
+        assert_eq!((reference.index, &*reference.file), (0, std::path::Path::new("test.onnx")));
     });
     check_graph(small_graph(), |graph, _| {
         let scopes: Vec<_> = graph.nodes().map(Node::scope).collect();

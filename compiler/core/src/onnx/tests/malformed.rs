@@ -21,11 +21,7 @@ fn a_model_that_is_cut_off_anywhere_is_refused() {
     ModelFile::from_bytes("test.onnx", whole.clone().into()).unwrap();
     for len in 0..whole.len() {
         let error = refused(&whole[..len]);
-        let expected = [
-            codes::NOT_ONNX,
-            codes::FILE_TRUNCATED,
-            codes::UNSUPPORTED_OPSET,
-        ];
+        let expected = [codes::NOT_ONNX, codes::FILE_TRUNCATED, codes::UNSUPPORTED_OPSET];
         assert!(expected.contains(&error.code), "{len} bytes: {error}");
     }
 }
@@ -34,27 +30,14 @@ fn a_model_that_is_cut_off_anywhere_is_refused() {
 fn a_truncated_graph_says_how_much_is_missing() {
     let whole = model_of(small_graph()).encode_to_vec();
     // The graph begins after two bytes of IR version and is followed by four of the operator set.
-    check(
-        &whole[..whole.len() - 14],
-        codes::FILE_TRUNCATED,
-        "at byte 2 needs 10 bytes more",
-    );
+    check(&whole[..whole.len() - 14], codes::FILE_TRUNCATED, "at byte 2 needs 10 bytes more");
 }
 
 #[test]
 fn no_changed_byte_causes_a_panic() {
     let whole = model_of(small_graph()).encode_to_vec();
     for index in 0..whole.len() {
-        for value in [
-            0,
-            1,
-            2,
-            0x7f,
-            0x80,
-            0xff,
-            whole[index] ^ 1,
-            whole[index].wrapping_add(8),
-        ] {
+        for value in [0, 1, 2, 0x7f, 0x80, 0xff, whole[index] ^ 1, whole[index].wrapping_add(8)] {
             let mut changed = whole.clone();
             changed[index] = value;
             if let Ok(file) = ModelFile::from_bytes("test.onnx", changed.into()) {
@@ -76,11 +59,7 @@ fn other_formats_are_named() {
     check(b"GGUF\x03\x00\x00\x00", codes::NOT_ONNX, "GGUF");
     check(b"\x1c\x00\x00\x00TFL3", codes::NOT_ONNX, "TFLite");
     check(b"<!DOCTYPE html>", codes::NOT_ONNX, "web page");
-    check(
-        b"\x40\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}",
-        codes::NOT_ONNX,
-        "safetensors",
-    );
+    check(b"\x40\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}", codes::NOT_ONNX, "safetensors");
     check(&[0; 100], codes::NOT_ONNX, "first bytes");
     check(&[0xff; 100], codes::NOT_ONNX, "first bytes");
 }
@@ -105,44 +84,17 @@ fn versions_are_checked() {
         change(&mut model);
         model.encode_to_vec()
     };
-    check(
-        &with(|model| model.ir_version = None),
-        codes::UNSUPPORTED_IR_VERSION,
-        "does not say",
-    );
-    check(
-        &with(|model| model.ir_version = Some(2)),
-        codes::UNSUPPORTED_IR_VERSION,
-        "IR version 2 ",
-    );
-    check(
-        &with(|model| model.ir_version = Some(15)),
-        codes::UNSUPPORTED_IR_VERSION,
-        "IR version 15 ",
-    );
-    check(
-        &with(|model| model.opset_import.clear()),
-        codes::UNSUPPORTED_OPSET,
-        "no operator set",
-    );
-    check(
-        &with(|model| model.opset_import[0].version = None),
-        codes::UNSUPPORTED_OPSET,
-        "version 0",
-    );
+    check(&with(|model| model.ir_version = None), codes::UNSUPPORTED_IR_VERSION, "does not say");
+    check(&with(|model| model.ir_version = Some(2)), codes::UNSUPPORTED_IR_VERSION, "IR version 2 ");
+    check(&with(|model| model.ir_version = Some(15)), codes::UNSUPPORTED_IR_VERSION, "IR version 15 ");
+    check(&with(|model| model.opset_import.clear()), codes::UNSUPPORTED_OPSET, "no operator set");
+    check(&with(|model| model.opset_import[0].version = None), codes::UNSUPPORTED_OPSET, "version 0");
     let twice = |model: &mut ModelProto| {
         let domain = Some("ai.onnx".to_owned());
-        model.opset_import.push(OperatorSetIdProto {
-            domain,
-            version: Some(17),
-        });
+        model.opset_import.push(OperatorSetIdProto { domain, version: Some(17) });
     };
     check(&with(twice), codes::UNSUPPORTED_OPSET, "as 20 and as 17");
-    check(
-        &with(|model| model.graph = None),
-        codes::NOT_ONNX,
-        "no graph",
-    );
+    check(&with(|model| model.graph = None), codes::NOT_ONNX, "no graph");
 }
 
 #[test]
@@ -155,20 +107,10 @@ fn graphs_that_nest_too_deeply_are_refused() {
             g: Some(graph),
             ..Default::default()
         };
-        let node = NodeProto {
-            attribute: vec![branch],
-            ..NodeProto::new("If", ["c"], ["y"])
-        };
-        graph = GraphProto {
-            node: vec![node],
-            ..Default::default()
-        };
+        let node = NodeProto { attribute: vec![branch], ..NodeProto::new("If", ["c"], ["y"]) };
+        graph = GraphProto { node: vec![node], ..Default::default() };
     }
-    check(
-        &model_of(graph).encode_to_vec(),
-        codes::NESTED_TOO_DEEP,
-        "too deeply",
-    );
+    check(&model_of(graph).encode_to_vec(), codes::NESTED_TOO_DEEP, "too deeply");
 }
 
 #[test]

@@ -16,37 +16,19 @@ use prost::Message as _;
 
 /// A valid model around a graph.
 fn model_of(graph: GraphProto) -> ModelProto {
-    let opset = OperatorSetIdProto {
-        domain: None,
-        version: Some(20),
-    };
-    ModelProto {
-        ir_version: Some(10),
-        opset_import: vec![opset],
-        graph: Some(graph),
-        ..Default::default()
-    }
+    let opset = OperatorSetIdProto { domain: None, version: Some(20) };
+    ModelProto { ir_version: Some(10), opset_import: vec![opset], graph: Some(graph), ..Default::default() }
 }
 
 /// y = x · w, with a stored `w` of [2, 2].
 fn small_graph() -> GraphProto {
-    let floats = |dims: &[Dim]| ValueType {
-        dtype: Some(ElementType::Float),
-        dims: Some(dims.to_vec()),
-    };
+    let floats = |dims: &[Dim]| ValueType { dtype: Some(ElementType::Float), dims: Some(dims.to_vec()) };
     let (batch, two) = (Dim::Named("batch".into()), Dim::Known(2));
-    let node = NodeProto::new("MatMul", ["x", "w"], ["y"])
-        .named("/m/proj/MatMul")
-        .with("note", "only for tests");
+    let node = NodeProto::new("MatMul", ["x", "w"], ["y"]).named("/m/proj/MatMul").with("note", "only for tests");
     GraphProto {
         name: Some("small".into()),
         node: vec![node],
-        initializer: vec![TensorProto::from_bytes(
-            "w",
-            ElementType::Float,
-            &[2, 2],
-            bytes_of(&[1.0, 2.0, 3.0, 4.0]),
-        )],
+        initializer: vec![TensorProto::from_bytes("w", ElementType::Float, &[2, 2], bytes_of(&[1.0, 2.0, 3.0, 4.0]))],
         input: vec![floats(&[batch.clone(), two.clone()]).to_proto("x")],
         output: vec![floats(&[batch, two]).to_proto("y")],
         ..Default::default()
@@ -54,10 +36,7 @@ fn small_graph() -> GraphProto {
 }
 
 fn bytes_of(values: &[f32]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn read(model: &ModelProto) -> Result<ModelFile, Diagnostic> {
@@ -66,10 +45,7 @@ fn read(model: &ModelProto) -> Result<ModelFile, Diagnostic> {
 
 /// A model that only stores tensors.
 fn storing(tensors: Vec<TensorProto>) -> ModelProto {
-    model_of(GraphProto {
-        initializer: tensors,
-        ..Default::default()
-    })
+    model_of(GraphProto { initializer: tensors, ..Default::default() })
 }
 
 /// A tensor in another file.
@@ -96,20 +72,12 @@ fn touch_all(file: &ModelFile) -> Diagnostics {
         assert!(tensor.bytes().len() as u64 >= tensor.element_count() / 4);
         let _ = tensor.integers();
     }
-    let values = graph
-        .inputs()
-        .chain(graph.outputs())
-        .chain(&graph.proto().value_info);
+    let values = graph.inputs().chain(graph.outputs()).chain(&graph.proto().value_info);
     for info in values {
         diagnostics.take(graph.value_type(info.name()));
     }
     for node in graph.nodes() {
-        let _ = (
-            node.reference(),
-            node.inputs().count(),
-            node.outputs().count(),
-            node.domain(),
-        );
+        let _ = (node.reference(), node.inputs().count(), node.outputs().count(), node.domain());
         for name in node.attr_names() {
             diagnostics.take(node.attr_i64(name));
             diagnostics.take(node.attr_ints(name));

@@ -39,21 +39,10 @@ fn ints(dtype: ElementType, dims: &[i64], values: &[i32]) -> TensorProto {
 fn raw_data_is_a_piece_of_the_file() {
     let file = read(&model_of(small_graph())).unwrap();
     let tensor = file.tensor(&file.graph_proto().initializer[0]).unwrap();
-    let TensorData::Slice(slice) = &tensor.data else {
-        panic!("{tensor:?}")
-    };
-    let (begin, end) = (
-        slice.offset() as usize,
-        (slice.offset() + slice.len()) as usize,
-    );
-    assert_eq!(
-        &file.source().bytes()[begin..end],
-        bytes_of(&[1.0, 2.0, 3.0, 4.0])
-    );
-    assert_eq!(
-        slice.bytes().as_ptr(),
-        file.source().bytes()[begin..].as_ptr()
-    );
+    let TensorData::Slice(slice) = &tensor.data else { panic!("{tensor:?}") };
+    let (begin, end) = (slice.offset() as usize, (slice.offset() + slice.len()) as usize);
+    assert_eq!(&file.source().bytes()[begin..end], bytes_of(&[1.0, 2.0, 3.0, 4.0]));
+    assert_eq!(slice.bytes().as_ptr(), file.source().bytes()[begin..].as_ptr());
     assert_eq!(tensor.element_count(), 4);
     assert_eq!(tensor.dims, [2, 2]);
 }
@@ -70,52 +59,25 @@ fn a_tensor_of_another_message_is_shared_but_not_located() {
 #[test]
 fn numbers_of_every_type_become_bytes() {
     use ElementType as T;
-    check(
-        typed(T::Float, &[2], |t| t.float_data = vec![1.0, -0.0]),
-        &[0, 0, 128, 63, 0, 0, 0, 128],
-    );
-    check(
-        typed(T::Complex64, &[1], |t| t.float_data = vec![1.0, 0.0]),
-        &[0, 0, 128, 63, 0, 0, 0, 0],
-    );
-    check(
-        typed(T::Double, &[1], |t| t.double_data = vec![1.0]),
-        &[0, 0, 0, 0, 0, 0, 240, 63],
-    );
+    check(typed(T::Float, &[2], |t| t.float_data = vec![1.0, -0.0]), &[0, 0, 128, 63, 0, 0, 0, 128]);
+    check(typed(T::Complex64, &[1], |t| t.float_data = vec![1.0, 0.0]), &[0, 0, 128, 63, 0, 0, 0, 0]);
+    check(typed(T::Double, &[1], |t| t.double_data = vec![1.0]), &[0, 0, 0, 0, 0, 0, 240, 63]);
     check(
         typed(T::Complex128, &[1], |t| t.double_data = vec![0.0, 1.0]),
         &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 240, 63],
     );
-    check(
-        typed(T::Int64, &[1], |t| t.int64_data = vec![-2]),
-        &[254, 255, 255, 255, 255, 255, 255, 255],
-    );
-    check(
-        typed(T::Uint64, &[1], |t| t.uint64_data = vec![u64::MAX]),
-        &[255; 8],
-    );
-    check(
-        typed(T::Uint32, &[1], |t| t.uint64_data = vec![u32::MAX.into()]),
-        &[255; 4],
-    );
+    check(typed(T::Int64, &[1], |t| t.int64_data = vec![-2]), &[254, 255, 255, 255, 255, 255, 255, 255]);
+    check(typed(T::Uint64, &[1], |t| t.uint64_data = vec![u64::MAX]), &[255; 8]);
+    check(typed(T::Uint32, &[1], |t| t.uint64_data = vec![u32::MAX.into()]), &[255; 4]);
     check(ints(T::Int32, &[1], &[-2]), &[254, 255, 255, 255]);
     check(ints(T::Int16, &[2], &[-2, 258]), &[254, 255, 2, 1]);
     check(ints(T::Uint16, &[1], &[65534]), &[254, 255]);
     check(ints(T::Int8, &[2], &[-128, 127]), &[128, 127]);
     check(ints(T::Uint8, &[2], &[0, 255]), &[0, 255]);
     check(ints(T::Bool, &[3], &[0, 1, 2]), &[0, 1, 1]);
-    check(
-        ints(T::Float16, &[2], &[0x3c00, 0xfc00]),
-        &[0x00, 0x3c, 0x00, 0xfc],
-    );
+    check(ints(T::Float16, &[2], &[0x3c00, 0xfc00]), &[0x00, 0x3c, 0x00, 0xfc]);
     check(ints(T::Bfloat16, &[1], &[0x3f80]), &[0x80, 0x3f]);
-    for float8 in [
-        T::Float8e4m3fn,
-        T::Float8e4m3fnuz,
-        T::Float8e5m2,
-        T::Float8e5m2fnuz,
-        T::Float8e8m0,
-    ] {
+    for float8 in [T::Float8e4m3fn, T::Float8e4m3fnuz, T::Float8e5m2, T::Float8e5m2fnuz, T::Float8e8m0] {
         check(ints(float8, &[1], &[0xbd]), &[0xbd]);
     }
     for four in [T::Int4, T::Uint4, T::Float4e2m1] {
@@ -126,10 +88,7 @@ fn numbers_of_every_type_become_bytes() {
         check(ints(two, &[5], &[0xe4, 0x01]), &[0xe4, 0x01]);
     }
     for six in [T::Float6e2m3, T::Float6e3m2] {
-        check(
-            ints(six, &[5], &[1, 2, 3, 4, 63]),
-            &[0x81, 0x30, 0x10, 0x3f],
-        );
+        check(ints(six, &[5], &[1, 2, 3, 4, 63]), &[0x81, 0x30, 0x10, 0x3f]);
     }
 }
 
@@ -139,94 +98,35 @@ fn bytes_of_small_types_are_counted_in_bits() {
     check(raw(ElementType::Int4, &[3, 3], 5), &[0; 5]);
     check(raw(ElementType::Uint2, &[5], 2), &[0; 2]);
     check(raw(ElementType::Float6e2m3, &[5], 4), &[0; 4]);
-    refused(
-        raw(ElementType::Int4, &[3, 3], 9),
-        codes::TENSOR_LENGTH,
-        "has 9 bytes of data, int4[3, 3] needs 5",
-    );
+    refused(raw(ElementType::Int4, &[3, 3], 9), codes::TENSOR_LENGTH, "has 9 bytes of data, int4[3, 3] needs 5");
 }
 
 #[test]
 fn scalars_and_empty_tensors_are_tensors() {
-    check(
-        typed(ElementType::Float, &[], |tensor| {
-            tensor.float_data = vec![0.0]
-        }),
-        &[0; 4],
-    );
+    check(typed(ElementType::Float, &[], |tensor| tensor.float_data = vec![0.0]), &[0; 4]);
     check(typed(ElementType::Float, &[0, 4], |_| {}), &[]);
-    check(
-        typed(ElementType::Float, &[i64::MAX, i64::MAX, 0], |_| {}),
-        &[],
-    );
-    check(
-        TensorProto::from_bytes("t", ElementType::Int64, &[0], vec![]),
-        &[],
-    );
+    check(typed(ElementType::Float, &[i64::MAX, i64::MAX, 0], |_| {}), &[]);
+    check(TensorProto::from_bytes("t", ElementType::Int64, &[0], vec![]), &[]);
 }
 
 #[test]
 fn data_that_does_not_fit_is_refused() {
     use ElementType as T;
-    refused(
-        ints(T::Uint8, &[2], &[1]),
-        codes::TENSOR_LENGTH,
-        "has 1 numbers in int32_data, its shape needs 2",
-    );
-    refused(
-        ints(T::Uint8, &[1], &[256]),
-        codes::TENSOR_VALUE,
-        "holds 256, which is no uint8",
-    );
+    refused(ints(T::Uint8, &[2], &[1]), codes::TENSOR_LENGTH, "has 1 numbers in int32_data, its shape needs 2");
+    refused(ints(T::Uint8, &[1], &[256]), codes::TENSOR_VALUE, "holds 256, which is no uint8");
     refused(ints(T::Int8, &[1], &[128]), codes::TENSOR_VALUE, "128");
-    refused(
-        ints(T::Float16, &[1], &[0x10000]),
-        codes::TENSOR_VALUE,
-        "65536",
-    );
+    refused(ints(T::Float16, &[1], &[0x10000]), codes::TENSOR_VALUE, "65536");
     refused(ints(T::Float6e3m2, &[1], &[64]), codes::TENSOR_VALUE, "64");
     refused(ints(T::Int4, &[2], &[256]), codes::TENSOR_VALUE, "256");
-    refused(
-        typed(T::Uint32, &[1], |t| t.uint64_data = vec![1 << 32]),
-        codes::TENSOR_VALUE,
-        "4294967296",
-    );
-    refused(
-        typed(T::Float, &[2], |_| {}),
-        codes::TENSOR_LENGTH,
-        "needs 2",
-    );
+    refused(typed(T::Uint32, &[1], |t| t.uint64_data = vec![1 << 32]), codes::TENSOR_VALUE, "4294967296");
+    refused(typed(T::Float, &[2], |_| {}), codes::TENSOR_LENGTH, "needs 2");
     refused(typed(T::Float, &[-1], |_| {}), codes::TENSOR_SHAPE, "[-1]");
-    refused(
-        typed(T::Float, &[i64::MAX, 3], |_| {}),
-        codes::TENSOR_SHAPE,
-        "64 bits",
-    );
-    refused(
-        typed(T::Complex128, &[i64::MAX], |_| {}),
-        codes::TENSOR_SHAPE,
-        "64 bits",
-    );
-    refused(
-        typed(T::Uint2, &[i64::MAX], |_| {}),
-        codes::TENSOR_LENGTH,
-        "needs",
-    );
-    refused(
-        typed(T::String, &[1], |t| t.string_data = vec!["a".into()]),
-        codes::UNSUPPORTED_DTYPE,
-        "texts",
-    );
-    refused(
-        typed(T::Undefined, &[1], |_| {}),
-        codes::UNSUPPORTED_DTYPE,
-        "no element type",
-    );
-    refused(
-        typed(T::Float, &[1], |t| t.data_type = Some(99)),
-        codes::UNSUPPORTED_DTYPE,
-        "99",
-    );
+    refused(typed(T::Float, &[i64::MAX, 3], |_| {}), codes::TENSOR_SHAPE, "64 bits");
+    refused(typed(T::Complex128, &[i64::MAX], |_| {}), codes::TENSOR_SHAPE, "64 bits");
+    refused(typed(T::Uint2, &[i64::MAX], |_| {}), codes::TENSOR_LENGTH, "needs");
+    refused(typed(T::String, &[1], |t| t.string_data = vec!["a".into()]), codes::UNSUPPORTED_DTYPE, "texts");
+    refused(typed(T::Undefined, &[1], |_| {}), codes::UNSUPPORTED_DTYPE, "no element type");
+    refused(typed(T::Float, &[1], |t| t.data_type = Some(99)), codes::UNSUPPORTED_DTYPE, "99");
     refused(
         typed(T::Float, &[1], |t| {
             t.float_data = vec![1.0];
@@ -235,11 +135,7 @@ fn data_that_does_not_fit_is_refused() {
         codes::TENSOR_LENGTH,
         "twice",
     );
-    refused(
-        typed(T::Float, &[1], |t| t.segment = Some(Default::default())),
-        codes::TENSOR_LENGTH,
-        "segments",
-    );
+    refused(typed(T::Float, &[1], |t| t.segment = Some(Default::default())), codes::TENSOR_LENGTH, "segments");
 }
 
 #[test]
@@ -248,23 +144,14 @@ fn integers_are_read_from_every_integer_type() {
     let check = |tensor: TensorProto, expect: Option<&[i64]>| {
         assert_eq!(load(tensor).unwrap().integers().as_deref(), expect);
     };
-    check(
-        typed(T::Int64, &[2], |t| t.int64_data = vec![-1, i64::MAX]),
-        Some(&[-1, i64::MAX]),
-    );
+    check(typed(T::Int64, &[2], |t| t.int64_data = vec![-1, i64::MAX]), Some(&[-1, i64::MAX]));
     check(ints(T::Int32, &[1], &[-7]), Some(&[-7]));
     check(ints(T::Int16, &[1], &[-7]), Some(&[-7]));
     check(ints(T::Int8, &[1], &[-7]), Some(&[-7]));
     check(ints(T::Uint8, &[1], &[200]), Some(&[200]));
     check(ints(T::Uint16, &[1], &[60000]), Some(&[60000]));
     check(ints(T::Bool, &[2], &[0, 1]), Some(&[0, 1]));
-    check(
-        typed(T::Uint32, &[1], |t| t.uint64_data = vec![4_000_000_000]),
-        Some(&[4_000_000_000]),
-    );
-    check(
-        typed(T::Uint64, &[1], |t| t.uint64_data = vec![u64::MAX]),
-        None,
-    );
+    check(typed(T::Uint32, &[1], |t| t.uint64_data = vec![4_000_000_000]), Some(&[4_000_000_000]));
+    check(typed(T::Uint64, &[1], |t| t.uint64_data = vec![u64::MAX]), None);
     check(typed(T::Float, &[1], |t| t.float_data = vec![1.0]), None);
 }

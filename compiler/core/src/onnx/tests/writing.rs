@@ -6,11 +6,7 @@ use crate::onnx::{OnnxWriter, TensorData, TensorRef};
 use std::path::Path;
 
 fn tensor(dtype: ElementType, dims: &[u64], bytes: Vec<u8>) -> TensorRef {
-    TensorRef {
-        dtype,
-        dims: dims.to_vec(),
-        data: TensorData::Owned(bytes.into()),
-    }
+    TensorRef { dtype, dims: dims.to_vec(), data: TensorData::Owned(bytes.into()) }
 }
 
 /// y = (x + big) + small, where `big` is stored and `made` is made while it is written.
@@ -22,10 +18,7 @@ fn writer<'w>() -> OnnxWriter<'w> {
         .input("x", ElementType::Float, &dims)
         .output("y", ElementType::Float, &dims)
         .value("t", ElementType::Float, &dims)
-        .initializer(
-            "big",
-            tensor(ElementType::Float, &[512], bytes_of(&[1.5; 512])),
-        )
+        .initializer("big", tensor(ElementType::Float, &[512], bytes_of(&[1.5; 512])))
         .initializer("small", tensor(ElementType::Float, &[], bytes_of(&[0.25])))
         .made_initializer("made::1", ElementType::Float, &[512], |out| {
             (0..512).try_for_each(|index| out.write_all(&(index as f32).to_le_bytes()))
@@ -38,9 +31,7 @@ fn writer<'w>() -> OnnxWriter<'w> {
 
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -51,30 +42,14 @@ fn check_content(path: &Path) {
     let graph = file.graph(&mut diagnostics);
     let tensors = graph.initializers(&mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics}");
-    assert_eq!(
-        tensors.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        ["big", "small", "made::1"]
-    );
+    assert_eq!(tensors.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["big", "small", "made::1"]);
     assert_eq!(tensors[0].1.bytes(), bytes_of(&[1.5; 512]));
     assert_eq!(tensors[1].1.bytes(), bytes_of(&[0.25]));
-    assert_eq!(
-        tensors[2].1.bytes(),
-        bytes_of(&(0..512).map(|index| index as f32).collect::<Vec<_>>())
-    );
-    assert!(
-        tensors
-            .iter()
-            .all(|(_, tensor)| matches!(tensor.data, TensorData::Slice(_)))
-    );
+    assert_eq!(tensors[2].1.bytes(), bytes_of(&(0..512).map(|index| index as f32).collect::<Vec<_>>()));
+    assert!(tensors.iter().all(|(_, tensor)| matches!(tensor.data, TensorData::Slice(_))));
     assert_eq!(file.opset(""), Some(20));
     assert_eq!(file.proto().producer_name(), "m4c");
-    assert_eq!(
-        graph
-            .nodes()
-            .map(|node| node.op_type().to_owned())
-            .collect::<Vec<_>>(),
-        ["Add"; 3]
-    );
+    assert_eq!(graph.nodes().map(|node| node.op_type().to_owned()).collect::<Vec<_>>(), ["Add"; 3]);
     let dims = Some(vec![Dim::Named("n".into()), Dim::Known(512)]);
     for value in ["x", "t", "y"] {
         assert_eq!(graph.value_type(value).unwrap().dims, dims);
@@ -98,12 +73,7 @@ fn a_large_model_is_two_files_with_aligned_weights() {
     large.inline_limit(4096);
     large.save(&path).unwrap();
     assert_eq!(names_in(folder.path()), ["sum.onnx", "sum.onnx.data"]);
-    assert_eq!(
-        std::fs::metadata(folder.path().join("sum.onnx.data"))
-            .unwrap()
-            .len(),
-        4096
-    );
+    assert_eq!(std::fs::metadata(folder.path().join("sum.onnx.data")).unwrap().len(), 4096);
     check_content(&path);
 }
 
@@ -114,10 +84,7 @@ fn the_same_model_gives_the_same_bytes() {
     for path in &paths {
         writer().save(path).unwrap();
     }
-    assert_eq!(
-        std::fs::read(&paths[0]).unwrap(),
-        std::fs::read(&paths[1]).unwrap()
-    );
+    assert_eq!(std::fs::read(&paths[0]).unwrap(), std::fs::read(&paths[1]).unwrap());
 }
 
 #[test]
@@ -132,12 +99,7 @@ fn a_model_can_be_written_over_the_one_it_was_read_from() {
         writer.inline_limit(limit).initializer("w", weight.clone());
         writer.save(&path).unwrap();
         let copy = ModelFile::open(&path).unwrap();
-        assert_eq!(
-            copy.tensor(&copy.graph_proto().initializer[0])
-                .unwrap()
-                .bytes(),
-            weight.bytes()
-        );
+        assert_eq!(copy.tensor(&copy.graph_proto().initializer[0]).unwrap().bytes(), weight.bytes());
     }
 }
 
@@ -146,18 +108,10 @@ fn a_weight_of_the_wrong_length_is_a_bug_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     for limit in [0, 1_000_000] {
         let mut writer = OnnxWriter::new("bad");
-        writer
-            .inline_limit(limit)
-            .made_initializer("w", ElementType::Float, &[512], |out| {
-                out.write_all(&[0; 2044])
-            });
+        writer.inline_limit(limit).made_initializer("w", ElementType::Float, &[512], |out| out.write_all(&[0; 2044]));
         let bug = writer.save(&folder.path().join("bad.onnx")).unwrap_err();
         assert_eq!((bug.code, bug.severity), (codes::INTERNAL, Severity::Bug));
-        assert!(
-            bug.message
-                .contains("2044 bytes were made, its shape needs 2048"),
-            "{bug}"
-        );
+        assert!(bug.message.contains("2044 bytes were made, its shape needs 2048"), "{bug}");
         assert_eq!(names_in(folder.path()), Vec::<String>::new());
     }
 }
@@ -165,22 +119,12 @@ fn a_weight_of_the_wrong_length_is_a_bug_and_leaves_no_file() {
 #[test]
 fn a_failed_write_is_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let error = writer()
-        .save(&folder.path().join("no/sum.onnx"))
-        .unwrap_err();
+    let error = writer().save(&folder.path().join("no/sum.onnx")).unwrap_err();
     assert_eq!(error.code, codes::OUTPUT_NOT_WRITABLE);
     let mut failing = OnnxWriter::new("full");
     failing
         .inline_limit(0)
-        .made_initializer("w", ElementType::Float, &[512], |_| {
-            Err(std::io::ErrorKind::StorageFull.into())
-        });
-    assert_eq!(
-        failing
-            .save(&folder.path().join("full.onnx"))
-            .unwrap_err()
-            .code,
-        codes::DISK_FULL
-    );
+        .made_initializer("w", ElementType::Float, &[512], |_| Err(std::io::ErrorKind::StorageFull.into()));
+    assert_eq!(failing.save(&folder.path().join("full.onnx")).unwrap_err().code, codes::DISK_FULL);
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
 }
