@@ -61,6 +61,7 @@ fn not_built(engine: EngineName) -> Diagnostic {
 /// A failure inside of an engine.
 #[cfg(any(feature = "tract", feature = "torch"))]
 fn failure(engine: &str, model: &Path, what: impl std::fmt::Display) -> Diagnostic {
+    use m4c_compiler::diagnostic::codes;
     let message = format!("{engine} cannot run `{}`: {what}", model.display());
     Diagnostic::error(codes::RUN_FAILED, message).at(model)
 }
