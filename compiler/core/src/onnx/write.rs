@@ -68,8 +68,9 @@ impl<'w> OnnxWriter<'w> {
         self
     }
 
-    /// Imports another operator set, for nodes of that domain.
+    /// Imports an operator set for nodes of that domain, in place of one imported before.
     pub fn opset(&mut self, domain: &str, version: i64) -> &mut Self {
+        self.model.opset_import.retain(|opset| opset.domain() != domain);
         let opset = OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) };
         self.model.opset_import.push(opset);
         self
