@@ -265,6 +265,17 @@ impl<'a> Evaluate<'a> {
         self.operands.iter().flatten().copied().collect()
     }
 
+    /// The sizes of the result, where they follow from sizes that are numbers.
+    ///
+    /// # Errors
+    /// Where they depend on a size that is not a number.
+    pub fn result_sizes(&self, op: &'static Op) -> Result<Vec<usize>, EvalError> {
+        let facts: Vec<Option<Fact>> = self.operands.iter().map(|operand| operand.map(Tensor::fact)).collect();
+        let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
+        let inferred = op.infer(&facts, self.attrs, &Symbols::default(), &mut Vec::new());
+        inferred.ok().and_then(|fact| fact.sizes()).ok_or(EvalError::Symbolic)
+    }
+
     /// The sizes attribute as numbers.
     pub fn sizes(&self, name: &str) -> Result<Vec<usize>, EvalError> {
         self.attrs.get_dims(name).iter().map(|dim| dim.as_usize().ok_or(EvalError::Symbolic)).collect()

@@ -4,10 +4,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::import::broken;
 use crate::project::DimSetting;
 use m4c_ir::graph::NodeKind;
-use m4c_ir::{Constant, Graph, GraphBuilder, Range, ValueId};
+use m4c_ir::{Constant, Graph, GraphBuilder, Identity, Range, ValueId};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::dim::{Guard, GuardKind};
-use m4c_ops::{Dim, Fact, Symbols};
+use m4c_ops::{Dim, Symbols};
 use std::collections::BTreeMap;
 
 /// The graph with `settings` applied and everything inferred anew, and warnings about settings.
@@ -172,7 +172,7 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
     }
     let mut values: BTreeMap<ValueId, Value> = BTreeMap::new();
     let mut shared: BTreeMap<String, Value> = BTreeMap::new();
-    let mut constants: Vec<(Constant, Fact, Value)> = Vec::new();
+    let mut constants: BTreeMap<(String, Identity), Value> = BTreeMap::new();
     for &input in graph.inputs() {
         let fact = graph.fact(input).substitute(replace);
         values.insert(input, builder.input(graph.input_name(input), fact));
@@ -182,17 +182,13 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
         let new = match &node.kind {
             NodeKind::Input(_) => continue,
             NodeKind::Constant(constant) => {
-                let known = constants.iter().find(|(other, fact, _)| *fact == node.fact && other.same(constant));
-                match known {
-                    Some((_, _, value)) => *value,
-                    None => {
-                        let new = match constant {
-                            Constant::Inline(tensor) => builder.constant((**tensor).clone()),
-                            stored => builder.stored(stored.clone(), node.fact.clone()),
-                        };
-                        constants.push((constant.clone(), node.fact.clone(), new));
-                        new
-                    }
+                let mut add = || match constant {
+                    Constant::Inline(tensor) => builder.constant((**tensor).clone()),
+                    stored => builder.stored(stored.clone(), node.fact.clone()),
+                };
+                match constant.identity() {
+                    Some(identity) => *constants.entry((node.fact.to_string(), identity)).or_insert_with(add),
+                    None => add(),
                 }
             }
             NodeKind::Apply { op, attrs } => {

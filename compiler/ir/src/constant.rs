@@ -20,6 +20,22 @@ pub enum Constant {
     },
 }
 
+/// What tells constants apart, for as long as their files are open.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Identity {
+    /// Elements in memory: their bytes.
+    Content(Vec<u8>),
+    /// A place in a file.
+    Place {
+        /// Address of the file.
+        file: usize,
+        /// First byte.
+        offset: u64,
+        /// Number of bytes.
+        length: u64,
+    },
+}
+
 /// The bytes of a file, usually a memory map.
 pub struct DataFile {
     name: String,
@@ -83,18 +99,14 @@ impl Constant {
         (bytes.len() == needed).then_some(bytes)
     }
 
-    /// Whether both are certainly the same elements.
-    pub fn same(&self, other: &Constant) -> bool {
-        match (self, other) {
+    /// Equal for two constants of one fact that are certainly the same elements; `None` where a size is not a number.
+    pub fn identity(&self) -> Option<Identity> {
+        Some(match self {
             // By bytes, so that zeros of either sign and NaN payloads stay apart.
-            (Constant::Inline(a), Constant::Inline(b)) => {
-                Arc::ptr_eq(a, b) || (a.fact() == b.fact() && a.to_bytes().is_some() && a.to_bytes() == b.to_bytes())
+            Constant::Inline(tensor) => Identity::Content(tensor.to_bytes()?),
+            Constant::Stored { file, offset, length } => {
+                Identity::Place { file: Arc::as_ptr(file).addr(), offset: *offset, length: *length }
             }
-            (
-                Constant::Stored { file: a, offset: from_a, length: len_a },
-                Constant::Stored { file: b, offset: from_b, length: len_b },
-            ) => Arc::ptr_eq(a, b) && from_a == from_b && len_a == len_b,
-            _ => false,
-        }
+        })
     }
 }

@@ -10,7 +10,7 @@ pub mod text;
 pub mod verify;
 
 pub use builder::GraphBuilder;
-pub use constant::{Constant, DataFile};
+pub use constant::{Constant, DataFile, Identity};
 pub use graph::{Graph, Node, NodeKind, Output, Range, ValueId};
 pub use interpret::interpret;
 pub use origin::Origin;

@@ -159,18 +159,15 @@ impl Dim {
     /// The outermost operation.
     pub fn view(&self) -> DimView {
         let Repr::Expr(polynomial) = &self.0 else { return DimView::Const(self.as_i64().unwrap_or(0)) };
-        let mut terms: Vec<Dim> = polynomial.terms().map(|(atoms, value)| term(atoms, value)).collect();
-        if terms.len() > 1 {
-            return DimView::Add(terms);
-        }
-        match polynomial.terms().next() {
-            Some(([atom], 1)) => view_atom(atom),
-            Some((atoms, value)) => {
+        let mut terms = polynomial.terms();
+        match (terms.next(), terms.next()) {
+            (Some(([atom], 1)), None) => view_atom(atom),
+            (Some((atoms, value)), None) => {
                 let factors = atoms.iter().map(|atom| Dim::of(Polynomial::atom(atom.clone())));
                 let number = (value != 1).then(|| Dim::from(value));
                 DimView::Mul(number.into_iter().chain(factors).collect())
             }
-            None => terms.pop().map_or(DimView::Const(0), |only| only.view()),
+            _ => DimView::Add(polynomial.terms().map(|(atoms, value)| term(atoms, value)).collect()),
         }
     }
 

@@ -124,10 +124,7 @@ fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
 /// Sums in `f64`, channel by channel and window element by window element.
 fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let (tensor, w) = (x.operand(0), x.operand(1));
-    let (facts, mut none) = ([Some(&tensor.fact()), Some(&w.fact())].map(|f| f.cloned()), Vec::new());
-    let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
-    let inferred = OP.infer(&facts, x.attrs, &crate::Symbols::default(), &mut none);
-    let shape = inferred.ok().and_then(|fact| fact.sizes()).ok_or(EvalError::Symbolic)?;
+    let shape = x.result_sizes(&OP)?;
     let (steps, dilations, pads) =
         (x.attrs.get_ints("strides"), x.attrs.get_ints("dilations"), x.attrs.get_ints("pads"));
     let (values, weights) = (tensor.as_f64s().ok_or(EvalError::Symbolic)?, w.as_f64s().ok_or(EvalError::Symbolic)?);

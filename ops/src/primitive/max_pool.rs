@@ -108,9 +108,7 @@ fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
 
 fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let tensor = x.operand(0);
-    let fact = tensor.fact();
-    let inferred = OP.infer(&[Some(&fact)], x.attrs, &crate::Symbols::default(), &mut Vec::new());
-    let shape = inferred.ok().and_then(|fact| fact.sizes()).ok_or(EvalError::Symbolic)?;
+    let shape = x.result_sizes(&OP)?;
     let (steps, dilations, pads) =
         (x.attrs.get_ints("strides"), x.attrs.get_ints("dilations"), x.attrs.get_ints("pads"));
     let window: Vec<usize> = x.attrs.get_ints("window").iter().map(|&size| size as usize).collect();

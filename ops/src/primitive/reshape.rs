@@ -97,12 +97,7 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
 }
 
 fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
-    let tensor = x.operand(0);
-    let fact = tensor.fact();
-    let operands = [Some(&fact)];
-    let inferred = OP.infer(&operands, x.attrs, &crate::Symbols::default(), &mut Vec::new());
-    let shape = inferred.ok().and_then(|fact| fact.sizes()).ok_or(EvalError::Symbolic)?;
-    tensor.reshaped(shape).ok_or(EvalError::Symbolic)
+    x.operand(0).reshaped(x.result_sizes(&OP)?).ok_or(EvalError::Symbolic)
 }
 
 /// The finest grouping that turns one shape into another of as many elements.

@@ -57,11 +57,7 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
         .zip(broadcast_positions(yes.shape(), &shape))
         .zip(broadcast_positions(no.shape(), &shape))
         .map(|((c, y), n)| if chosen[c] { y } else { yes.len() + n });
-    let taken = pool.take(shape.clone(), positions).ok_or(EvalError::Symbolic)?;
-    match taken.as_dims() {
-        Some(dims) if taken.is_symbolic() => Tensor::dims(shape.clone(), dims).ok_or(EvalError::Symbolic),
-        _ => Ok(taken),
-    }
+    pool.take(shape.clone(), positions).ok_or(EvalError::Symbolic)
 }
 
 fn logical(b: &mut dyn Build, node: &OnnxNode, or: bool) -> Result<Vec<Value>, ImportError> {

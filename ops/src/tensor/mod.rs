@@ -200,7 +200,7 @@ impl Tensor {
     /// `None` where an index lies outside or their number does not fill the shape.
     pub fn take(&self, shape: Vec<usize>, indices: impl Iterator<Item = usize>) -> Option<Tensor> {
         let data = map!(&self.data, v => indices.map(|i| v.get(i).cloned()).collect::<Option<Vec<_>>>()?);
-        Tensor::new(shape, data)
+        Tensor::new(shape, data.settled())
     }
 
     /// The tensors one after the other along the outermost axis of `shape`; all must have one type.

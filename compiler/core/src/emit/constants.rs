@@ -5,11 +5,10 @@ use super::elements::elements;
 use super::program::dtype;
 use crate::plan::{Plan, StoredConstant};
 use m4c_format::{ConstantId, ConstantSpec, Writer};
-use m4c_ir::{Constant, NodeKind};
+use m4c_ir::{Constant, Identity, NodeKind};
 use m4c_target::{Target, Weight};
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
-use std::sync::Arc;
 
 /// Writes constants and reports how far it is.
 pub(super) struct Constants<'a> {
@@ -18,11 +17,8 @@ pub(super) struct Constants<'a> {
     done: u64,
     total: u64,
     /// Parts of files that are written already, so that a second program need not read them again.
-    written: BTreeMap<(Origin, ConstantSpec), ConstantId>,
+    written: BTreeMap<(Identity, ConstantSpec), ConstantId>,
 }
-
-/// Address of the file, first byte and length. Files live as long as the plans do.
-type Origin = (usize, u64, u64);
 
 impl<'a> Constants<'a> {
     /// For the constants of all plans.
@@ -60,13 +56,11 @@ impl<'a> Constants<'a> {
             dims: sizes.into_iter().map(|size| size as u64).collect(),
             layout: constant.layout.unwrap_or_default().into(),
         };
-        let origin = match &plan.graph.node(constant.value).kind {
-            NodeKind::Constant(Constant::Stored { file, offset, length }) => {
-                Some((Arc::as_ptr(file).addr(), *offset, *length))
-            }
+        let identity = match &plan.graph.node(constant.value).kind {
+            NodeKind::Constant(constant @ Constant::Stored { .. }) => constant.identity(),
             _ => None,
         };
-        let key = origin.map(|origin| (origin, spec.clone()));
+        let key = identity.map(|identity| (identity, spec.clone()));
         if let Some(&known) = key.as_ref().and_then(|key| self.written.get(key)) {
             return Ok(known);
         }
