@@ -8,6 +8,7 @@ pub mod composite;
 pub mod dim;
 pub mod dtype;
 pub mod fact;
+pub mod import;
 pub mod numerics;
 pub mod onnx;
 pub mod op;

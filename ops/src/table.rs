@@ -8,7 +8,7 @@ use crate::fact::Fact;
 use crate::onnx::OnnxImport;
 use crate::op::{Op, Sample};
 use crate::tensor::Tensor;
-use crate::{composite, primitive, structural};
+use crate::{composite, import, primitive, structural};
 
 /// Declares rooms: each line is a file and an entry of the table.
 #[macro_export]
@@ -34,16 +34,17 @@ pub fn find(name: &str) -> Option<&'static Op> {
     all().find(|op| op.name == name)
 }
 
-/// The import of an ONNX operator at an operator set version, with the operator it belongs to.
-pub fn find_import(domain: &str, op_type: &str, version: i64) -> Option<(&'static Op, &'static OnnxImport)> {
+/// The import of an ONNX operator at an operator set version, with the operator in whose room it stands, if any.
+pub fn find_import(domain: &str, op_type: &str, version: i64) -> Option<(Option<&'static Op>, &'static OnnxImport)> {
     imports().find(|(_, import)| {
         import.domain == domain && import.op_type == op_type && (import.since..=import.until).contains(&version)
     })
 }
 
-/// All imports, with the operator each belongs to.
-pub fn imports() -> impl Iterator<Item = (&'static Op, &'static OnnxImport)> {
-    all().flat_map(|op| op.import.iter().map(move |import| (op, import)))
+/// All imports, with the operator in whose room each stands; none for those of [`crate::import`].
+pub fn imports() -> impl Iterator<Item = (Option<&'static Op>, &'static OnnxImport)> {
+    let of_operators = all().flat_map(|op| op.import.iter().map(move |import| (Some(op), import)));
+    of_operators.chain(import::ALL.iter().flat_map(|room| room.iter()).map(|import| (None, import)))
 }
 
 impl Op {

@@ -73,6 +73,7 @@ fn elementwise_nodes() {
     check("IsNaN", plain, &["f32[2] 3 NaN"], "bool[2] false true");
     check("Xor", plain, &["bool[2] true false", "bool[2] true true"], "bool[2] false true");
     check("Sum", plain, &["f32[2] 1 2", "f32[1] 3", "f32[2] 4 5"], "f32[2] 8 10");
+    check("Sign", plain, &["f32[4] -3 0 2 NaN"], "f32[4] -1 0 1 NaN");
     check("LeakyRelu", |node| node.with("alpha", 0.5f32), &["f32[3] 2 -2 -inf"], "f32[3] 2 -1 -inf");
     check("LeakyRelu", |node| node.with("alpha", 0f32), &["f32[3] 2 inf -inf"], "f32[3] 2 inf NaN");
 }
