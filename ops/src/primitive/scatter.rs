@@ -171,7 +171,7 @@ fn elements(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportErro
     let place = place.ok_or_else(|| ImportError::Operand { index: 0, found: "has no axes".into() })?;
     let count = picks.elements();
     let x = b.reshape(x, &[fact.elements()])?;
-    let place = b.reshape(place, &[count.clone()])?;
+    let place = b.reshape(place, std::slice::from_ref(&count))?;
     let updates = b.reshape(updates, &[count])?;
     let result = b.plain(op, &[x, place, updates])?;
     Ok(vec![b.reshape(result, &fact.shape)?])
