@@ -17,7 +17,6 @@ use m4c_ir::{Graph, NodeKind};
 use m4c_ops::{Tensor, structural};
 use m4c_runtime::SingleThread;
 use m4c_target::Target;
-use prost::Message;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -61,7 +60,7 @@ fn outcome(
     needed: &mut BTreeSet<&'static str>,
 ) -> Result<Attempt, String> {
     let said = |errors: Diagnostics| in_one_line(&errors);
-    let file = ModelFile::from_bytes(format!("{}.onnx", case.name), model.encode_to_vec().into())
+    let file = ModelFile::from_bytes(format!("{}.onnx", case.name), model.to_file_bytes().into())
         .map_err(|error| said(error.into()))?;
     let (imported, _) = import(&file, "main").map_err(said)?;
     let (graph, _) = facts(&imported.graph, &[]).map_err(said)?;

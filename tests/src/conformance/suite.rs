@@ -2,7 +2,6 @@
 
 use crate::onnxruntime::python;
 use m4c_compiler::onnx::message::{ModelProto, NodeProto, TensorProto};
-use prost::Message;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,12 +58,12 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn case(path: &Path) -> Case {
-    let model = ModelProto::decode(read(&path.join("model.onnx")).as_slice()).expect("a model");
+    let model = ModelProto::from_file_bytes(&read(&path.join("model.onnx"))).expect("a model");
     let graph = model.graph.as_ref().expect("a graph");
     let data = path.join("test_data_set_0");
     assert!(!path.join("test_data_set_1").exists(), "{}: more than one set of data", path.display());
     let tensors = |kind: &str, count: usize| {
-        let tensor = |index| TensorProto::decode(read(&data.join(format!("{kind}_{index}.pb"))).as_slice()).ok();
+        let tensor = |index| TensorProto::from_file_bytes(&read(&data.join(format!("{kind}_{index}.pb")))).ok();
         (0..count).map(tensor).collect::<Option<Vec<_>>>().unwrap_or_default()
     };
     let (inputs, outputs) = (tensors("input", graph.input.len()), tensors("output", graph.output.len()));
