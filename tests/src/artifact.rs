@@ -73,7 +73,8 @@ pub fn execute(bytes: &[u8], program: &str, inputs: &Named, threads: &dyn Thread
     for (index, port) in program.outputs().iter().enumerate() {
         let dtype = DType::parse(port.dtype.name()).expect("a type");
         let shape = session.output_dims(index).map_err(failed)?.to_vec();
-        let tensor = Tensor::from_bytes(dtype, shape, outputs[index].bytes()).expect("as many bytes");
+        let bytes = dtype.bytes(shape.iter().product()).expect("as it was allocated");
+        let tensor = Tensor::from_bytes(dtype, shape, &outputs[index].bytes()[..bytes]).expect("as many bytes");
         results.insert(port.name.clone(), Arc::new(tensor));
     }
     Ok(results)

@@ -46,7 +46,7 @@ pub(crate) fn execute(
         let bytes = Aligned::try_zeroed(session.output_bytes(index).map_err(fail)?);
         outputs.push(Array {
             dtype: dtype_of(port),
-            shape: session.output_dims(index).map_err(fail)?.to_vec(),
+            shape: session.output_most(index).map_err(fail)?.to_vec(),
             bytes: bytes.ok_or_else(|| fail(Error::new(Code::TooLarge)))?,
         });
     }
@@ -56,6 +56,15 @@ pub(crate) fn execute(
     let start = Instant::now();
     session.run(&given, &mut wanted, &options).map_err(fail)?;
     let elapsed = start.elapsed();
+    for (index, array) in outputs.iter_mut().enumerate() {
+        let shape = session.output_dims(index).map_err(fail)?;
+        if array.shape != shape {
+            let elements: usize = shape.iter().product();
+            let bytes = program.outputs().get(index).and_then(|port| port.dtype.byte_len(elements as u64));
+            let cut = bytes.and_then(|bytes| array.bytes.bytes().get(..bytes as usize)).map(Aligned::copy_of);
+            (array.shape, array.bytes) = (shape.to_vec(), cut.ok_or_else(|| fail(Error::new(Code::Internal)))?);
+        }
+    }
     Ok(Outcome { outputs, elapsed })
 }
 

@@ -56,10 +56,12 @@ enum {
     M4C_STATE_FULL = 312,
     M4C_STATE_MISMATCH = 313,
     M4C_STATE_CHANGED = 314,
+    M4C_SIZE_OPEN = 315,
     /* The run. */
     M4C_CANCELLED = 400,
     M4C_INDEX_OUT_OF_RANGE = 401,
     M4C_KERNEL_FAILED = 402,
+    M4C_DATA_OUT_OF_BOUNDS = 403,
     /* Input and output, and this interface. */
     M4C_IO = 500,
     M4C_BAD_ARGUMENT = 501,
@@ -219,7 +221,8 @@ typedef struct m4c_shape {
     size_t bytes;
 } m4c_shape;
 
-/* The sizes of an output after m4c_bind. */
+/* The sizes of an output after m4c_bind, and the bytes that its buffer must have. Where the data decides sizes, these are the
+   largest until m4c_run has succeeded, and then the sizes that it gave; bytes stay those of the largest. */
 m4c_code m4c_output_shape(m4c_session *session, size_t output, m4c_shape *shape, m4c_error *error);
 
 typedef struct m4c_input {

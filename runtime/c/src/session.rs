@@ -309,7 +309,7 @@ pub unsafe extern "C" fn m4c_output_shape(
     // SAFETY: the pointers are as the header asks.
     unsafe {
         with_session(session, error, |inner, _| {
-            let sizes = inner.session.output_dims(output)?;
+            let sizes = inner.session.output_dims(output).or_else(|_| inner.session.output_most(output))?;
             let mut dims = [0; MAX_RANK];
             dims.iter_mut().zip(sizes).for_each(|(slot, &size)| *slot = size);
             let bytes = inner.session.output_bytes(output)?;

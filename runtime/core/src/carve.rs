@@ -106,16 +106,16 @@ impl<'d> Slices<'d> {
     }
 
     /// Shortens an operand to its tensor.
-    pub(crate) fn trim_operand(&mut self, index: usize, bytes: usize) -> Option<()> {
+    pub(crate) fn trim_operand(&mut self, index: usize, start: usize, bytes: usize) -> Option<()> {
         let slot = self.operands.get_mut(index)?;
-        *slot = slot.get(..bytes)?;
+        *slot = slot.get(start..)?.get(..bytes)?;
         Some(())
     }
 
     /// Shortens a result to its tensor.
-    pub(crate) fn trim_result(&mut self, index: usize, bytes: usize) -> Option<()> {
+    pub(crate) fn trim_result(&mut self, index: usize, start: usize, bytes: usize) -> Option<()> {
         let slot = self.results.get_mut(index)?;
-        *slot = take(slot).get_mut(..bytes)?;
+        *slot = take(slot).get_mut(start..)?.get_mut(..bytes)?;
         Some(())
     }
 }

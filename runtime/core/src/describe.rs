@@ -26,7 +26,7 @@ fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
         None => format!("{kind} {at}"),
     };
     match code {
-        Code::UnboundedSymbol | Code::BoundOutOfRange | Code::OutOfBounds => {
+        Code::UnboundedSymbol | Code::BoundOutOfRange | Code::OutOfBounds | Code::DataOutOfBounds => {
             quoted("symbol", tables.symbols().get(index).map(|symbol| &*symbol.name))
         }
         Code::UnboundedState
@@ -41,6 +41,7 @@ fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
             None => format!("kernel {at}"),
         },
         Code::GuardFailed => quoted("condition", tables.guards().get(index).map(|guard| &*guard.text)),
+        Code::SizeOpen => quoted("output", tables.outputs().get(index).map(|port| &*port.name)),
         Code::BufferTooSmall | Code::Misaligned if detail == "output" => {
             quoted("output", tables.outputs().get(index).map(|port| &*port.name))
         }

@@ -17,6 +17,7 @@ mod arena;
 mod bounds;
 mod carve;
 mod describe;
+mod levels;
 #[cfg(feature = "std")]
 mod mapped_file;
 mod memory;

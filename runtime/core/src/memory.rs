@@ -41,7 +41,8 @@ fn table_bytes(program: &Program<'_>) -> usize {
     let ports = tables.inputs().len() + tables.outputs().len() + 2 * tables.states().len();
     let tensors = tables.operands().len() + tables.results().len();
     let piece = size_of::<crate::carve::Piece>();
-    let words = tables.expr_count() + tables.params().len() + 4 * tables.symbols().len();
+    let grouped = tables.expr_count() + tables.guards().len() + tables.outputs().len() + tables.steps().len();
+    let words = tables.expr_count() + tables.params().len() + 6 * tables.symbols().len() + grouped / 2;
     words * size_of::<i64>()
         + (tensors + ports) * size_of::<Option<Shape>>()
         + (tensors + tables.steps().len()) * piece

@@ -11,6 +11,9 @@ use crate::placement::{Item, place};
 use crate::program::Program;
 use crate::sizes::Sizes;
 
+/// The most iterations of a nest of loops.
+const MAX_ITERATIONS: i64 = 1 << 24;
+
 /// Everything that is decided before memory is taken.
 pub(crate) struct Plan {
     pub(crate) ranges: Vec<Interval>,
@@ -38,6 +41,7 @@ impl Plan {
     ) -> Result<Plan, Error> {
         let ranges = bounds.resolve(program)?;
         let kernels = kernels(program, executors)?;
+        check_trips(program, &ranges)?;
         let mut items = Vec::with_capacity(program.tables.buffers().len() + kernels.len());
         for (index, buffer) in program.tables.buffers().iter().enumerate() {
             let here = |error| Error { at: Some(index as u32), ..error };
@@ -54,6 +58,21 @@ impl Plan {
         let scratch = slots.split_off(program.tables.buffers().len());
         Ok(Plan { ranges, kernels, buffers: slots, scratch, arena: placement.arena })
     }
+}
+
+/// Nothing in a file may run without end: loops have at most [`MAX_ITERATIONS`] iterations, nested ones together.
+fn check_trips(program: &Program<'_>, ranges: &[Interval]) -> Result<(), Error> {
+    let mut around: Vec<(u32, i64)> = Vec::new();
+    for span in program.tables.loops() {
+        around.retain(|&(last, _)| span.first <= last);
+        let outer = around.last().map_or(1, |&(_, trips)| trips);
+        let trip = expression::bounds(program.tables.expr(span.trip), ranges)?.high.max(1);
+        let trips = trip.checked_mul(outer).filter(|&trips| trips <= MAX_ITERATIONS);
+        let node = program.tables.steps().get(span.first as usize).map_or(0, |step| step.node);
+        let many = Error::at(Code::TooLarge, node).because("a loop has too many iterations at the upper bounds");
+        around.push((span.last, trips.ok_or(many)?));
+    }
+    Ok(())
 }
 
 fn kernels(program: &Program<'_>, executors: &[&'static dyn Executor]) -> Result<Vec<&'static dyn Kernel>, Error> {
@@ -80,7 +99,7 @@ fn scratch(
     let corners: [fn(&Interval) -> i64; 2] = [|range| range.low, |range| range.high];
     for (corner, last) in corners.into_iter().zip([false, true]) {
         let symbols: Vec<i64> = ranges.iter().map(corner).collect();
-        match sizes.evaluate(program, &symbols).and_then(|()| sizes.fill(program)) {
+        match sizes.fill_all(program, &symbols) {
             Ok(()) => {}
             Err(error) if last => return Err(error),
             Err(_) => continue,
@@ -90,7 +109,7 @@ fn scratch(
             match kernel.check(&shape) {
                 Ok(()) => *need = (*need).max(kernel.scratch(&shape, threads)),
                 Err(code) if last => {
-                    return Err(match crate::session::first_failed_guard(program, &sizes) {
+                    return Err(match crate::session::first_failed_guard(program, &sizes, None) {
                         Some(guard) => Error::at(Code::GuardFailed, guard).because("at the upper bounds"),
                         None => Error::at(code, step.node).because("at the upper bounds"),
                     });

@@ -1,16 +1,19 @@
 //! Runs the steps of a bound session over the caller's inputs and outputs.
 
 use core::mem::take;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use m4c_format::Place;
-use m4c_format::program::StepRow;
+use m4c_format::program::{StepRow, Tensor};
 
 use crate::arena::is_aligned;
 use crate::carve::Slices;
 use crate::error::{Code, Error};
 use crate::executor::{Kernel, Shape, SingleThread, StepData, StepShape, Threads};
+use crate::program::Program;
 use crate::session::Session;
+use crate::sizes::Sizes;
 use crate::states::States;
 
 /// Sees every step, for profiling.
@@ -81,7 +84,7 @@ impl Session<'_> {
         for (index, (bytes, shape)) in inputs.iter().zip(&self.sizes.inputs).enumerate() {
             check_buffer(bytes, shape, index, "input")?;
         }
-        for (index, (bytes, shape)) in outputs.iter().zip(&self.sizes.outputs).enumerate() {
+        for (index, (bytes, shape)) in outputs.iter().zip(&self.largest).enumerate() {
             check_buffer(bytes, shape, index, "output")?;
         }
         if let Some(states) = states.as_deref_mut() {
@@ -90,20 +93,11 @@ impl Session<'_> {
             self.program.states().iter().for_each(|used| states.begin(used));
         }
         let threads = Limited { inner: options.threads, most: self.threads };
-        for index in 0..self.steps.len() {
-            if options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-                return Err(Error::new(Code::Cancelled));
-            }
-            let Some(step) = self.program.tables.steps().get(index) else { return Err(Error::new(Code::Internal)) };
-            if let Some(observer) = options.observer {
-                observer.before_step(index, step.node);
-            }
-            let bytes = states.as_deref_mut().map_or(&mut [][..], States::memory_mut);
-            self.run_step(index, step, inputs, outputs, bytes, &threads)?;
-            if let Some(observer) = options.observer {
-                observer.after_step(index, step.node);
-            }
-        }
+        self.reached = 0;
+        let memory = states.as_deref_mut().map_or(&mut [][..], States::memory_mut);
+        let mut io = Io { inputs, outputs: &mut *outputs, states: memory, threads: &threads, options };
+        self.run_span(0..self.steps.len(), 0..self.program.tables.loops().len(), &mut io)?;
+        self.bind_symbols(self.steps.len(), &io)?;
         if let Some(states) = states {
             for (used, after) in self.program.states().iter().zip(&self.sizes.writes) {
                 if used.write.is_some() {
@@ -114,20 +108,91 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn run_step(
-        &mut self,
-        index: usize,
-        step: &StepRow,
-        inputs: &[&[u8]],
-        outputs: &mut [&mut [u8]],
-        states: &mut [u8],
-        threads: &dyn Threads,
-    ) -> Result<(), Error> {
+    /// Runs steps, and the loops among them; nests are shallow, which was checked.
+    fn run_span(&mut self, steps: Range<usize>, loops: Range<usize>, io: &mut Io<'_, '_>) -> Result<(), Error> {
+        let (mut index, mut number) = (steps.start, loops.start);
+        while index < steps.end {
+            self.bind_symbols(index, io)?;
+            let tables = self.program.tables;
+            let span = tables.loops().get(number).filter(|span| number < loops.end && span.first as usize == index);
+            let Some(span) = span else {
+                self.run_step(index, io)?;
+                index += 1;
+                continue;
+            };
+            let end = span.last as usize + 1;
+            let inner = tables.loops().get(number + 1..loops.end).unwrap_or(&[]);
+            let inner_end = number + 1 + inner.partition_point(|inner| (inner.first as usize) < end);
+            for iteration in 0..self.sizes.trip(&self.program, number) {
+                if let Some(slot) = self.iterations.get_mut(number) {
+                    *slot = iteration;
+                }
+                self.run_span(index..end, number + 1..inner_end, io)?;
+            }
+            (index, number) = (end, inner_end);
+        }
+        Ok(())
+    }
+
+    /// Gives symbols the values that the data has for them before a step.
+    fn bind_symbols(&mut self, before: usize, io: &Io<'_, '_>) -> Result<(), Error> {
+        while let Some(bind) =
+            self.program.tables.binds().get(self.reached).filter(|bind| bind.before as usize <= before)
+        {
+            let index = bind.from.index as usize;
+            let bytes: &[u8] = match bind.from.place {
+                Place::Input => io.inputs.get(index).copied().unwrap_or(&[]),
+                Place::Output => io.outputs.get(index).map_or(&[], |bytes| bytes),
+                Place::Constant => self.program.artifact.constant_bytes(bind.from.index),
+                Place::Buffer => {
+                    let start = self.buffers.get(index).map_or(0, |slot| slot.offset);
+                    self.memory.bytes().get(start..).unwrap_or(&[])
+                }
+                Place::Absent | Place::State | Place::NextState => &[],
+            };
+            let value = bytes.first_chunk().ok_or(Error::at(Code::Internal, bind.node))?;
+            let value = i64::from_le_bytes(*value);
+            let symbol = bind.symbol as usize;
+            let outside = Error::at(Code::DataOutOfBounds, bind.symbol);
+            let (range, declared) = (self.ranges.get(symbol), self.program.tables.symbols().get(symbol));
+            let (range, declared) = range.zip(declared).ok_or(Error::at(Code::Internal, bind.node))?;
+            if value < range.low || value > range.high || (value - declared.low) % declared.step != 0 {
+                return Err(outside);
+            }
+            if let Some(slot) = self.symbols.get_mut(symbol) {
+                *slot = value;
+            }
+            self.reached += 1;
+            self.reach(self.reached)?;
+        }
+        Ok(())
+    }
+
+    fn run_step(&mut self, index: usize, io: &mut Io<'_, '_>) -> Result<(), Error> {
+        if io.options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Err(Error::new(Code::Cancelled));
+        }
+        let step = self.program.tables.steps().get(index).ok_or(Error::new(Code::Internal))?;
+        if let Some(observer) = io.options.observer {
+            observer.before_step(index, step.node);
+        }
+        self.call_step(index, step, io)?;
+        if let Some(observer) = io.options.observer {
+            observer.after_step(index, step.node);
+        }
+        Ok(())
+    }
+
+    fn call_step(&mut self, index: usize, step: &StepRow, io: &mut Io<'_, '_>) -> Result<(), Error> {
+        let Io { inputs, outputs, states, threads, .. } = io;
         // By subtyping the list of static slices becomes one of shorter ones, and goes back empty.
         let mut slices: Slices<'_> = take(&mut self.slices);
         let shape = self.sizes.step(step);
         slices.reset(shape.operands.len(), shape.results.len());
         let pieces = self.steps.get(index);
+        let (sizes, iterations) = (&self.sizes, &self.iterations);
+        let program = &self.program;
+        let start = |tensor: &Tensor, bytes| row_start(program, sizes, iterations, tensor, bytes);
         let carved = pieces.and_then(|pieces| {
             slices.carve_bytes(self.memory.bytes_mut(), self.arena_pieces.get(pieces.arena.clone())?)?;
             slices.carve_bytes(states, self.state_pieces.get(pieces.states.clone())?)?;
@@ -140,10 +205,12 @@ impl Session<'_> {
                     Place::Constant => *slot = self.program.artifact.constant_bytes(tensor.index),
                     Place::Absent | Place::Buffer | Place::Output | Place::State | Place::NextState => {}
                 }
-                slices.trim_operand(position, shape.map_or(0, |shape| shape.bytes))?;
+                let bytes = shape.map_or(0, |shape| shape.bytes);
+                slices.trim_operand(position, start(tensor, bytes)?, bytes)?;
             }
-            for (position, shape) in shape.results.iter().enumerate() {
-                slices.trim_result(position, shape.bytes)?;
+            let results = self.program.tables.results().get(step.results.clone())?;
+            for (position, (tensor, shape)) in results.iter().zip(shape.results).enumerate() {
+                slices.trim_result(position, start(tensor, shape.bytes)?, shape.bytes)?;
             }
             slices.scratch = take(&mut slices.scratch).get_mut(..*self.scratch.get(index)?)?;
             self.kernels.get(index)
@@ -155,13 +222,40 @@ impl Session<'_> {
                     results: &mut slices.results,
                     scratch: &mut *slices.scratch,
                 };
-                call(*kernel, &shape, data, threads)
+                call(*kernel, &shape, data, *threads)
             }
             None => Err(Code::Internal),
         };
         self.slices = slices.recycle();
         outcome.map_err(|code| Error::at(code, step.node))
     }
+}
+
+/// The byte at which the row of a tensor starts that the running iteration selects.
+fn row_start(
+    program: &Program<'_>,
+    sizes: &Sizes,
+    iterations: &[usize],
+    tensor: &Tensor,
+    bytes: usize,
+) -> Option<usize> {
+    let Some(row) = tensor.row else { return Some(0) };
+    let iteration = *iterations.get(row.number as usize)?;
+    let position = if row.reversed {
+        sizes.trip(program, row.number as usize).checked_sub(iteration)?.checked_sub(1)?
+    } else {
+        iteration
+    };
+    position.checked_mul(bytes)
+}
+
+/// What a run was given.
+struct Io<'r, 'o> {
+    inputs: &'r [&'r [u8]],
+    outputs: &'r mut [&'o mut [u8]],
+    states: &'r mut [u8],
+    threads: &'r dyn Threads,
+    options: &'r RunOptions<'r>,
 }
 
 #[cfg(feature = "std")]

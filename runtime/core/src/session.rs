@@ -36,11 +36,19 @@ pub struct Session<'a> {
     pub(crate) slices: Slices<'static>,
     /// Bytes of working memory that each step needs at the bound sizes.
     pub(crate) scratch: Vec<usize>,
-    ranges: Vec<Interval>,
+    /// For each loop the number of the iteration that runs.
+    pub(crate) iterations: Vec<usize>,
+    /// How many binds the last run reached.
+    pub(crate) reached: usize,
+    /// The largest that each output can be at the bound sizes.
+    pub(crate) largest: Vec<Shape>,
+    pub(crate) ranges: Vec<Interval>,
     solver: Solver,
-    symbols: Vec<i64>,
+    pub(crate) symbols: Vec<i64>,
     solved: Vec<i64>,
-    buffers: Vec<Slot>,
+    /// The ranges of symbols once sizes are bound.
+    open: Vec<Interval>,
+    pub(crate) buffers: Vec<Slot>,
     scratch_slots: Vec<Slot>,
 }
 
@@ -99,7 +107,11 @@ impl<'a> Session<'a> {
             state_tensors: Vec::new(),
             slices: Slices::with_capacity(longest(|step| step.operands.len()), longest(|step| step.results.len())),
             scratch: vec![0; steps.len()],
+            iterations: vec![0; program.tables.loops().len()],
+            reached: 0,
+            largest: Vec::with_capacity(program.outputs().len()),
             symbols: vec![0; ranges.len()],
+            open: Vec::with_capacity(ranges.len()),
             solved: vec![0; ranges.len()],
             ranges,
             solver,
@@ -144,11 +156,19 @@ impl<'a> Session<'a> {
             }
         }
         self.solver.solve(shapes, states, &mut self.solved)?;
+        for bind in self.program.tables.binds() {
+            // What the run decides does not make the sizes of the inputs others.
+            let index = bind.symbol as usize;
+            if let (Some(slot), Some(&value)) = (self.solved.get_mut(index), self.symbols.get(index)) {
+                *slot = value;
+            }
+        }
         self.check_ranges()?;
+        self.reached = 0;
         let fresh = !was_bound || self.solved != self.symbols;
         if fresh {
             self.symbols.copy_from_slice(&self.solved);
-            self.sizes.evaluate(&self.program, &self.symbols)?;
+            self.sizes.evaluate(&self.program, &self.symbols, 0)?;
         }
         for (index, (shape, port)) in shapes.iter().zip(inputs).enumerate() {
             let expected = port.dims.iter().map(|&expr| usize::try_from(self.sizes.value(expr)).ok());
@@ -157,47 +177,94 @@ impl<'a> Session<'a> {
             }
         }
         if fresh {
-            if let Some(guard) = first_failed_guard(&self.program, &self.sizes) {
-                return Err(Error::at(Code::GuardFailed, guard));
-            }
-            self.sizes.fill(&self.program)?;
+            self.check_guards(0)?;
+            self.sizes.fill(&self.program, 0)?;
+            self.measure_outputs()?;
         }
         if let Some(states) = states {
             self.check_states(states, Code::StateMismatch)?;
         }
         if fresh {
-            self.check_steps()?;
+            self.check_steps(0)?;
         }
         self.bound = true;
         Ok(())
     }
 
-    /// The sizes of an output, after [`Session::bind`].
+    /// The sizes of an output, after [`Session::bind`]; where the data decides them, after [`Session::run`].
+    ///
+    /// # Errors
+    /// [`Code::NotBound`], [`Code::SizeOpen`], and [`Code::WrongInputCount`] where there is no such output.
+    pub fn output_dims(&self, output: usize) -> Result<&[usize], Error> {
+        let shape = self.output(&self.sizes.outputs, output)?;
+        let level = self.sizes.levels.output_levels.get(output).copied().unwrap_or(0);
+        if level > self.reached {
+            return Err(Error::at(Code::SizeOpen, output as u32));
+        }
+        Ok(&shape.dims)
+    }
+
+    /// The largest sizes of an output, after [`Session::bind`]: its sizes where the data does not decide them.
     ///
     /// # Errors
     /// [`Code::NotBound`], and [`Code::WrongInputCount`] where there is no such output.
-    pub fn output_dims(&self, output: usize) -> Result<&[usize], Error> {
-        self.output(output).map(|shape| &*shape.dims)
+    pub fn output_most(&self, output: usize) -> Result<&[usize], Error> {
+        self.output(&self.largest, output).map(|shape| &*shape.dims)
     }
 
-    /// The bytes of an output, after [`Session::bind`].
+    /// The bytes that an output's buffer must have, after [`Session::bind`]: those of its largest sizes.
     ///
     /// # Errors
     /// [`Code::NotBound`], and [`Code::WrongInputCount`] where there is no such output.
     pub fn output_bytes(&self, output: usize) -> Result<usize, Error> {
-        self.output(output).map(|shape| shape.bytes)
+        self.output(&self.largest, output).map(|shape| shape.bytes)
     }
 
-    fn output(&self, output: usize) -> Result<&Shape, Error> {
+    fn output<'s>(&self, shapes: &'s [Shape], output: usize) -> Result<&'s Shape, Error> {
         if !self.bound {
             return Err(Error::new(Code::NotBound));
         }
-        self.sizes.outputs.get(output).ok_or(Error::new(Code::WrongInputCount))
+        shapes.get(output).ok_or(Error::new(Code::WrongInputCount))
+    }
+
+    /// Finds how large outputs can be, given the symbols that are bound.
+    fn measure_outputs(&mut self) -> Result<(), Error> {
+        self.open.clear();
+        self.open.extend(self.symbols.iter().map(|&value| Interval { low: value, high: value }));
+        for bind in self.program.tables.binds() {
+            let index = bind.symbol as usize;
+            if let (Some(slot), Some(range)) = (self.open.get_mut(index), self.ranges.get(index)) {
+                *slot = *range;
+            }
+        }
+        self.largest.clear();
+        for port in self.program.tables.outputs() {
+            self.largest.push(Sizes::largest(&self.program, port, &self.open)?);
+        }
+        Ok(())
+    }
+
+    /// Gives symbols of a level their values and checks what depends on them.
+    pub(crate) fn reach(&mut self, level: usize) -> Result<(), Error> {
+        self.sizes.evaluate(&self.program, &self.symbols, level)?;
+        self.check_guards(level)?;
+        self.sizes.fill(&self.program, level)?;
+        self.check_steps(level)
+    }
+
+    fn check_guards(&self, level: usize) -> Result<(), Error> {
+        match first_failed_guard(&self.program, &self.sizes, Some(level)) {
+            Some(guard) => Err(Error::at(Code::GuardFailed, guard)),
+            None => Ok(()),
+        }
     }
 
     fn check_ranges(&self) -> Result<(), Error> {
         let declared = self.program.tables.symbols();
         for (index, ((&value, range), symbol)) in self.solved.iter().zip(&self.ranges).zip(declared).enumerate() {
+            if self.solver.is_later(index) {
+                continue;
+            }
             let error = Error::at(Code::OutOfBounds, index as u32);
             if value < range.low || value > range.high {
                 return Err(error);
@@ -209,15 +276,22 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn check_steps(&mut self) -> Result<(), Error> {
-        for (index, (step, kernel)) in self.program.tables.steps().iter().zip(&self.kernels).enumerate() {
+    fn check_steps(&mut self, level: usize) -> Result<(), Error> {
+        for &index in self.sizes.levels.steps.at(level) {
+            let index = index as usize;
+            let step = self.program.tables.steps().get(index).zip(self.kernels.get(index));
+            let (step, kernel) = step.ok_or(Error::new(Code::Internal))?;
             let shape = self.sizes.step(step);
             let operands = self.program.tables.operands().get(step.operands.clone()).unwrap_or(&[]);
             let results = self.program.tables.results().get(step.results.clone()).unwrap_or(&[]);
             let present =
                 operands.iter().zip(shape.operands).filter_map(|(tensor, shape)| Some((tensor, shape.as_ref()?)));
             for (tensor, shape) in present.chain(results.iter().zip(shape.results)) {
-                if self.room(tensor).is_some_and(|room| room < shape.bytes) {
+                let bytes = match tensor.row {
+                    Some(row) => self.sizes.trip(&self.program, row.number as usize).checked_mul(shape.bytes),
+                    None => Some(shape.bytes),
+                };
+                if self.room(tensor).is_some_and(|room| bytes.is_none_or(|bytes| room < bytes)) {
                     return Err(Error::at(Code::BadStep, step.node).because("a tensor is larger than its place"));
                 }
             }
@@ -246,9 +320,10 @@ impl<'a> Session<'a> {
         match tensor.place {
             Place::Buffer => Some(self.buffers.get(index).map_or(0, |slot| slot.bytes)),
             Place::Input => Some(self.sizes.inputs.get(index).map_or(0, |shape| shape.bytes)),
-            Place::Output => Some(self.sizes.outputs.get(index).map_or(0, |shape| shape.bytes)),
+            Place::Output => Some(self.largest.get(index).map_or(0, |shape| shape.bytes)),
             Place::State => Some(self.sizes.reads.get(index).map_or(0, |shape| shape.bytes)),
             Place::NextState => Some(self.sizes.writes.get(index).map_or(0, |shape| shape.bytes)),
+            Place::Constant if tensor.row.is_some() => Some(self.program.artifact.constant_bytes(tensor.index).len()),
             Place::Absent | Place::Constant => None,
         }
     }
@@ -297,15 +372,16 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The first guard that the evaluated sizes violate.
-pub(crate) fn first_failed_guard(program: &Program<'_>, sizes: &Sizes) -> Option<u32> {
-    let failed = program.tables.guards().iter().position(|guard| {
+/// The first guard of a level, or of all, that the evaluated sizes violate.
+pub(crate) fn first_failed_guard(program: &Program<'_>, sizes: &Sizes, level: Option<usize>) -> Option<u32> {
+    let levels = level.map_or(0..sizes.levels.count(), |level| level..level + 1);
+    levels.flat_map(|level| sizes.levels.guards.at(level)).copied().find(|&index| {
+        let Some(guard) = program.tables.guards().get(index as usize) else { return false };
         let (left, right) = (sizes.value(guard.left), sizes.value(guard.right));
         !match guard.kind {
             GuardKind::Equal => left == right,
             GuardKind::AtMost => left <= right,
             GuardKind::Divides => right.checked_rem(left) == Some(0),
         }
-    });
-    failed.map(|index| index as u32)
+    })
 }

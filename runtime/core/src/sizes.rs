@@ -3,16 +3,19 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use m4c_format::program::{DimList, StepRow, Tensor};
+use m4c_format::expression::Interval;
+use m4c_format::program::{DimList, Port, StepRow, Tensor};
 use m4c_format::{Artifact, DType, Place, expression};
 
 use crate::error::{Code, Error};
 use crate::executor::{Dims, Shape, StepShape};
+use crate::levels::Levels;
 use crate::program::Program;
 
 /// Expression values, shapes and parameters.
 #[derive(Debug)]
 pub(crate) struct Sizes {
+    pub(crate) levels: Levels,
     values: Vec<i64>,
     operands: Vec<Option<Shape>>,
     results: Vec<Shape>,
@@ -32,6 +35,7 @@ impl Sizes {
     pub(crate) fn new(program: &Program<'_>) -> Sizes {
         let tables = program.tables;
         Sizes {
+            levels: Levels::new(program),
             values: vec![0; tables.expr_count()],
             operands: vec![None; tables.operands().len()],
             results: vec![EMPTY; tables.results().len()],
@@ -43,12 +47,23 @@ impl Sizes {
         }
     }
 
-    /// Evaluates every expression.
-    pub(crate) fn evaluate(&mut self, program: &Program<'_>, symbols: &[i64]) -> Result<(), Error> {
-        for (expr, value) in self.values.iter_mut().enumerate() {
-            *value = expression::evaluate(program.tables.expr(expr as u32), symbols)?;
+    /// Evaluates the expressions of a level.
+    pub(crate) fn evaluate(&mut self, program: &Program<'_>, symbols: &[i64], level: usize) -> Result<(), Error> {
+        for &expr in self.levels.exprs.at(level) {
+            let value = expression::evaluate(program.tables.expr(expr), symbols)?;
+            if let Some(slot) = self.values.get_mut(expr as usize) {
+                *slot = value;
+            }
         }
         Ok(())
+    }
+
+    /// Evaluates every expression and fills everything.
+    pub(crate) fn fill_all(&mut self, program: &Program<'_>, symbols: &[i64]) -> Result<(), Error> {
+        for level in 0..self.levels.count() {
+            self.evaluate(program, symbols, level)?;
+        }
+        (0..self.levels.count()).try_for_each(|level| self.fill(program, level))
     }
 
     /// The value of an expression after [`Sizes::evaluate`].
@@ -56,27 +71,42 @@ impl Sizes {
         self.values.get(expr as usize).copied().unwrap_or(0)
     }
 
-    /// Fills all shapes and parameters from the values.
-    pub(crate) fn fill(&mut self, program: &Program<'_>) -> Result<(), Error> {
+    /// How often a loop runs at the sizes that are known.
+    pub(crate) fn trip(&self, program: &Program<'_>, number: usize) -> usize {
+        let trip = program.tables.loops().get(number).map_or(0, |span| self.value(span.trip));
+        usize::try_from(trip).unwrap_or(0)
+    }
+
+    /// Fills the shapes and parameters of a level from the values.
+    pub(crate) fn fill(&mut self, program: &Program<'_>, level: usize) -> Result<(), Error> {
         let (tables, values) = (program.tables, &self.values);
-        let ports = [(tables.inputs(), &mut self.inputs), (tables.outputs(), &mut self.outputs)];
-        for (ports, shapes) in ports {
-            for (port, slot) in ports.iter().zip(shapes) {
+        if level == 0 {
+            for (port, slot) in tables.inputs().iter().zip(&mut self.inputs) {
                 *slot = shape(values, port.dtype, &port.dims)?;
             }
-        }
-        for ((used, read), write) in tables.states().iter().zip(&mut self.reads).zip(&mut self.writes) {
-            for (port, slot) in [(&used.read, read), (&used.write, write)] {
-                if let Some(port) = port {
-                    *slot = shape(values, port.dtype, &port.dims)?;
+            for ((used, read), write) in tables.states().iter().zip(&mut self.reads).zip(&mut self.writes) {
+                for (port, slot) in [(&used.read, read), (&used.write, write)] {
+                    if let Some(port) = port {
+                        *slot = shape(values, port.dtype, &port.dims)?;
+                    }
                 }
             }
         }
-        for (slot, &expr) in self.params.iter_mut().zip(tables.params()) {
-            *slot = values.get(expr as usize).copied().unwrap_or(0);
+        for &output in self.levels.outputs.at(level) {
+            let index = output as usize;
+            if let (Some(port), Some(slot)) = (tables.outputs().get(index), self.outputs.get_mut(index)) {
+                *slot = shape(values, port.dtype, &port.dims)?;
+            }
         }
-        for step in tables.steps() {
+        for &step in self.levels.steps.at(level) {
+            let Some(step) = tables.steps().get(step as usize) else { continue };
             let here = |error| Error { at: Some(step.node), ..error };
+            let params = step.params.clone().zip(tables.params().get(step.params.clone()).unwrap_or(&[]));
+            for (index, &expr) in params {
+                if let Some(slot) = self.params.get_mut(index) {
+                    *slot = values.get(expr as usize).copied().unwrap_or(0);
+                }
+            }
             let operands = step.operands.clone().zip(tables.operands().get(step.operands.clone()).unwrap_or(&[]));
             for (index, operand) in operands {
                 let shape = operand_shape(values, program.artifact, operand).map_err(here)?;
@@ -95,6 +125,18 @@ impl Sizes {
         Ok(())
     }
 
+    /// The largest an output can be for symbols in these ranges.
+    pub(crate) fn largest(program: &Program<'_>, port: &Port, ranges: &[Interval]) -> Result<Shape, Error> {
+        let too_large = Error::new(Code::TooLarge).because("an output is too large for this device");
+        let mut sizes = [0usize; crate::executor::MAX_RANK];
+        let sizes = sizes.get_mut(..port.dims.len()).ok_or(too_large)?;
+        for (slot, &expr) in sizes.iter_mut().zip(port.dims.iter()) {
+            let range = expression::bounds(program.tables.expr(expr), ranges)?;
+            *slot = usize::try_from(range.high.max(0)).map_err(|_| too_large)?;
+        }
+        sized(port.dtype, sizes)
+    }
+
     /// The shapes and parameters of a step.
     pub(crate) fn step(&self, step: &StepRow) -> StepShape<'_> {
         StepShape {
@@ -108,7 +150,7 @@ impl Sizes {
 fn operand_shape(values: &[i64], artifact: &Artifact<'_>, operand: &Tensor) -> Result<Option<Shape>, Error> {
     match operand.place {
         Place::Absent => Ok(None),
-        Place::Constant => {
+        Place::Constant if operand.row.is_none() => {
             let bad = Error::new(Code::TooLarge).because("a constant is too large for this device");
             let constant = artifact.constants().get(operand.index as usize).ok_or(bad)?;
             let mut sizes = [0usize; crate::executor::MAX_RANK];
@@ -119,7 +161,7 @@ fn operand_shape(values: &[i64], artifact: &Artifact<'_>, operand: &Tensor) -> R
             let bytes = usize::try_from(constant.length).map_err(|_| bad)?;
             Ok(Some(Shape { dtype: constant.dtype, dims: Dims::new(sizes).ok_or(bad)?, bytes }))
         }
-        Place::Buffer | Place::Input | Place::Output | Place::State | Place::NextState => {
+        Place::Constant | Place::Buffer | Place::Input | Place::Output | Place::State | Place::NextState => {
             shape(values, operand.dtype, &operand.dims).map(Some)
         }
     }
@@ -134,6 +176,11 @@ fn shape(values: &[i64], dtype: DType, exprs: &DimList) -> Result<Shape, Error> 
         let value = u64::try_from(value).map_err(|_| Error::new(Code::BadStep).because("a size is negative"))?;
         *slot = usize::try_from(value).map_err(|_| too_large)?;
     }
+    sized(dtype, sizes)
+}
+
+fn sized(dtype: DType, sizes: &[usize]) -> Result<Shape, Error> {
+    let too_large = Error::new(Code::TooLarge).because("a tensor is too large for this device");
     let dims = Dims::new(sizes).ok_or(too_large)?;
     let elements = dims.elements().ok_or(too_large)?;
     let bytes = dtype.byte_len(elements as u64).and_then(|bytes| usize::try_from(bytes).ok()).ok_or(too_large)?;

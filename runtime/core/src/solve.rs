@@ -19,6 +19,8 @@ pub(crate) struct Solver {
 enum Source {
     /// The only value that the bounds leave.
     Fixed(i64),
+    /// A value that the run computes.
+    Later,
     /// A size of an input, which is `scale * symbol + offset`.
     Size { input: usize, dim: usize, affine: Affine },
     /// A size of a state that the program reads, which is `scale * symbol + offset`.
@@ -49,9 +51,17 @@ impl Solver {
                 offer(expr, true, &|affine| Source::StateSize { state, axis, affine });
             }
         }
+        let mut later = vec![false; ranges.len()];
+        for bind in program.tables.binds() {
+            if let Some(slot) = later.get_mut(bind.symbol as usize) {
+                *slot = true;
+            }
+        }
         let mut sources = Vec::with_capacity(ranges.len());
         for (index, (slot, range)) in found.iter().zip(ranges).enumerate() {
+            let later = later.get(index).copied().unwrap_or(false);
             sources.push(match slot {
+                _ if later => Source::Later,
                 Some((_, source)) => *source,
                 None if range.low == range.high => Source::Fixed(range.low),
                 None => {
@@ -63,6 +73,11 @@ impl Solver {
         Ok(Solver { sources })
     }
 
+    /// Whether the run decides a symbol.
+    pub(crate) fn is_later(&self, symbol: usize) -> bool {
+        matches!(self.sources.get(symbol), Some(Source::Later))
+    }
+
     /// Fills in the symbols. Ranks of the shapes were checked.
     pub(crate) fn solve(
         &self,
@@ -72,6 +87,7 @@ impl Solver {
     ) -> Result<(), Error> {
         for (source, symbol) in self.sources.iter().zip(symbols) {
             *symbol = match *source {
+                Source::Later => 0,
                 Source::Fixed(value) => value,
                 Source::Size { input, dim, affine } => {
                     let size = shapes.get(input).and_then(|shape| shape.get(dim)).copied();

@@ -59,12 +59,12 @@ impl<'a> Artifact<'a> {
     pub fn open(bytes: &'a [u8]) -> Result<Artifact<'a>, Error> {
         let header = Header::decode(bytes)?;
         let description = header.description(bytes)?;
-        let decoded = decode(description)?;
+        let mut decoded = decode(description)?;
         validate::segments(&decoded.segments, &header)?;
         validate::constants(&decoded.constants, &decoded.segments)?;
         validate::program_names(&decoded.programs)?;
         state::check_states(&decoded.states)?;
-        for program in &decoded.programs {
+        for program in &mut decoded.programs {
             validate::program(program, &decoded.constants)?;
             state::check_uses(program, &decoded.states)?;
         }

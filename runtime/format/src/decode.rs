@@ -10,10 +10,10 @@ use planus::{ReadAsRoot, Vector, VectorRead};
 
 use crate::MAX_RANK;
 use crate::artifact::{Constant, Segment};
-use crate::description::{Axis, Buffer, ExprStep, Guard, Kernel, NodeName, Provenance, SourceFile, Symbol};
+use crate::description::{Axis, Buffer, ExprStep, Guard, Kernel, Loop, NodeName, Provenance, SourceFile, Symbol};
 use crate::error::Error;
 use crate::generated::m4c::artifact as raw;
-use crate::program::{DimList, Port, Program, StepRow, Tensor};
+use crate::program::{BindRow, DimList, Port, Program, Row, StepRow, Tensor};
 use crate::state::{State, StateUse};
 
 /// All of a description.
@@ -108,6 +108,8 @@ fn program(budget: &mut Budget, from: raw::ProgramRef<'_>) -> Result<Program, Er
         kernels: budget.tables(from.kernels(), kernel)?,
         nodes: budget.tables(from.nodes(), node)?,
         states: budget.tables(from.states(), state_use)?,
+        binds: budget.tables(from.binds(), bind)?,
+        loops: budget.tables(from.loops(), repeat)?,
         ..Program::default()
     };
     for expr in budget.tables(from.exprs(), |budget, expr| budget.numbers(expr.steps()))? {
@@ -179,12 +181,33 @@ fn node(budget: &mut Budget, from: raw::NodeNameRef<'_>) -> Result<NodeName, Err
     Ok(NodeName { op: budget.text(from.op())?, scope: budget.text(from.scope())? })
 }
 
+fn bind(budget: &mut Budget, from: raw::BindRef<'_>) -> Result<BindRow, Error> {
+    Ok(BindRow {
+        symbol: from.symbol().map_err(broken)?,
+        from: tensor(budget, from.from().map_err(broken)?)?,
+        before: from.before().map_err(broken)?,
+        node: from.node().map_err(broken)?,
+    })
+}
+
+fn repeat(_: &mut Budget, from: raw::LoopRef<'_>) -> Result<Loop, Error> {
+    Ok(Loop {
+        first: from.first().map_err(broken)?,
+        last: from.last().map_err(broken)?,
+        trip: from.trip().map_err(broken)?,
+    })
+}
+
 fn tensor(budget: &mut Budget, from: raw::OperandRef<'_>) -> Result<Tensor, Error> {
     Ok(Tensor {
         place: from.place().map_err(broken)?,
         index: from.index().map_err(broken)?,
         dtype: from.dtype().map_err(broken)?,
         dims: budget.dims(from.dims())?,
+        row: match from.row().map_err(broken)?.checked_sub(1) {
+            Some(number) => Some(Row { number, reversed: from.reversed().map_err(broken)? }),
+            None => None,
+        },
     })
 }
 
@@ -271,6 +294,8 @@ mod tests {
             steps,
             Vec::<raw::NodeName>::new(),
             Vec::<raw::StateUse>::new(),
+            Vec::<raw::Bind>::new(),
+            Vec::<raw::Loop>::new(),
         );
         let programs = builder.create_vector(vec![program; 300]);
         let provenance = raw::Provenance { compiler: "c".into(), ..raw::Provenance::default() };

@@ -93,6 +93,8 @@ codes! {
     StateMismatch = 313, "a size of a state does not fit";
     /// The caller changed a state, or ran on it, after sizes were bound to it; `at` is the state.
     StateChanged = 314, "a state has changed since its sizes were bound";
+    /// The caller asked for the sizes of an output that a run decides before there was one; `at` is the output.
+    SizeOpen = 315, "the sizes of an output are only known after a run";
 
     /// The caller asked to stop.
     Cancelled = 400, "the run was canceled";
@@ -100,6 +102,8 @@ codes! {
     IndexOutOfRange = 401, "an index in the data is out of range";
     /// A kernel failed or panicked; `at` is the node.
     KernelFailed = 402, "a kernel failed";
+    /// The data gives a size outside its symbol's range or the session's bounds; `at` is the symbol.
+    DataOutOfBounds = 403, "a size that the data decides lies outside its bounds";
 
     /// The system could not read the file, or could not start a thread.
     Io = 500, "the file cannot be read, or a thread cannot be started";

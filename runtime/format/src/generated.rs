@@ -1772,7 +1772,7 @@ mod root {
             /// The enum `Place` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Enum `Place` in the file `artifact.fbs:20`
+            /// * Enum `Place` in the file `artifact.fbs:22`
             #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
             #[repr(u8)]
             pub enum Place {
@@ -1964,7 +1964,7 @@ mod root {
             /// The table `Operand` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Operand` in the file `artifact.fbs:21`
+            /// * Table `Operand` in the file `artifact.fbs:23`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Operand {
                 /// The field `place` in the table `Operand`
@@ -1975,6 +1975,10 @@ mod root {
                 pub dtype: self::DType,
                 /// The field `dims` in the table `Operand`
                 pub dims: ::planus::alloc::vec::Vec<u32>,
+                /// The field `row` in the table `Operand`
+                pub row: u32,
+                /// The field `reversed` in the table `Operand`
+                pub reversed: bool,
             }
 
             #[allow(clippy::derivable_impls)]
@@ -1985,6 +1989,8 @@ mod root {
                         index: 0,
                         dtype: self::DType::Bool,
                         dims: ::core::default::Default::default(),
+                        row: 0,
+                        reversed: false,
                     }
                 }
             }
@@ -2003,13 +2009,17 @@ mod root {
                     field_index: impl ::planus::WriteAsDefault<u32, u32>,
                     field_dtype: impl ::planus::WriteAsDefault<self::DType, self::DType>,
                     field_dims: impl ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
+                    field_row: impl ::planus::WriteAsDefault<u32, u32>,
+                    field_reversed: impl ::planus::WriteAsDefault<bool, bool>,
                 ) -> ::planus::Offset<Self> {
                     let prepared_place = field_place.prepare(builder, &self::Place::Absent);
                     let prepared_index = field_index.prepare(builder, &0);
                     let prepared_dtype = field_dtype.prepare(builder, &self::DType::Bool);
                     let prepared_dims = field_dims.prepare(builder, &());
+                    let prepared_row = field_row.prepare(builder, &0);
+                    let prepared_reversed = field_reversed.prepare(builder, &false);
 
-                    let mut table_writer: ::planus::table_writer::TableWriter<12> =
+                    let mut table_writer: ::planus::table_writer::TableWriter<16> =
                         ::core::default::Default::default();
                     if prepared_index.is_some() {
                         table_writer.write_entry::<u32>(1);
@@ -2017,11 +2027,17 @@ mod root {
                     if prepared_dims.is_some() {
                         table_writer.write_entry::<::planus::Offset<[u32]>>(3);
                     }
+                    if prepared_row.is_some() {
+                        table_writer.write_entry::<u32>(4);
+                    }
                     if prepared_place.is_some() {
                         table_writer.write_entry::<self::Place>(0);
                     }
                     if prepared_dtype.is_some() {
                         table_writer.write_entry::<self::DType>(2);
+                    }
+                    if prepared_reversed.is_some() {
+                        table_writer.write_entry::<bool>(5);
                     }
 
                     unsafe {
@@ -2032,11 +2048,19 @@ mod root {
                             if let ::core::option::Option::Some(prepared_dims) = prepared_dims {
                                 object_writer.write::<_, _, 4>(&prepared_dims);
                             }
+                            if let ::core::option::Option::Some(prepared_row) = prepared_row {
+                                object_writer.write::<_, _, 4>(&prepared_row);
+                            }
                             if let ::core::option::Option::Some(prepared_place) = prepared_place {
                                 object_writer.write::<_, _, 1>(&prepared_place);
                             }
                             if let ::core::option::Option::Some(prepared_dtype) = prepared_dtype {
                                 object_writer.write::<_, _, 1>(&prepared_dtype);
+                            }
+                            if let ::core::option::Option::Some(prepared_reversed) =
+                                prepared_reversed
+                            {
+                                object_writer.write::<_, _, 1>(&prepared_reversed);
                             }
                         });
                     }
@@ -2068,7 +2092,15 @@ mod root {
             impl ::planus::WriteAsOffset<Operand> for Operand {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Operand> {
-                    Operand::create(builder, self.place, self.index, self.dtype, &self.dims)
+                    Operand::create(
+                        builder,
+                        self.place,
+                        self.index,
+                        self.dtype,
+                        &self.dims,
+                        self.row,
+                        self.reversed,
+                    )
                 }
             }
 
@@ -2161,6 +2193,50 @@ mod root {
             }
 
             impl<T0, T1, T2, T3> OperandBuilder<(T0, T1, T2, T3)> {
+                /// Setter for the [`row` field](Operand#structfield.row).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn row<T4>(self, value: T4) -> OperandBuilder<(T0, T1, T2, T3, T4)>
+                where
+                    T4: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    let (v0, v1, v2, v3) = self.0;
+                    OperandBuilder((v0, v1, v2, v3, value))
+                }
+
+                /// Sets the [`row` field](Operand#structfield.row) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn row_as_default(
+                    self,
+                ) -> OperandBuilder<(T0, T1, T2, T3, ::planus::DefaultValue)> {
+                    self.row(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4> OperandBuilder<(T0, T1, T2, T3, T4)> {
+                /// Setter for the [`reversed` field](Operand#structfield.reversed).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn reversed<T5>(self, value: T5) -> OperandBuilder<(T0, T1, T2, T3, T4, T5)>
+                where
+                    T5: ::planus::WriteAsDefault<bool, bool>,
+                {
+                    let (v0, v1, v2, v3, v4) = self.0;
+                    OperandBuilder((v0, v1, v2, v3, v4, value))
+                }
+
+                /// Sets the [`reversed` field](Operand#structfield.reversed) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn reversed_as_default(
+                    self,
+                ) -> OperandBuilder<(T0, T1, T2, T3, T4, ::planus::DefaultValue)> {
+                    self.reversed(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4, T5> OperandBuilder<(T0, T1, T2, T3, T4, T5)> {
                 /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Operand].
                 #[inline]
                 pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Operand>
@@ -2176,7 +2252,10 @@ mod root {
                 T1: ::planus::WriteAsDefault<u32, u32>,
                 T2: ::planus::WriteAsDefault<self::DType, self::DType>,
                 T3: ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
-            > ::planus::WriteAs<::planus::Offset<Operand>> for OperandBuilder<(T0, T1, T2, T3)>
+                T4: ::planus::WriteAsDefault<u32, u32>,
+                T5: ::planus::WriteAsDefault<bool, bool>,
+            > ::planus::WriteAs<::planus::Offset<Operand>>
+                for OperandBuilder<(T0, T1, T2, T3, T4, T5)>
             {
                 type Prepared = ::planus::Offset<Operand>;
 
@@ -2191,8 +2270,10 @@ mod root {
                 T1: ::planus::WriteAsDefault<u32, u32>,
                 T2: ::planus::WriteAsDefault<self::DType, self::DType>,
                 T3: ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
+                T4: ::planus::WriteAsDefault<u32, u32>,
+                T5: ::planus::WriteAsDefault<bool, bool>,
             > ::planus::WriteAsOptional<::planus::Offset<Operand>>
-                for OperandBuilder<(T0, T1, T2, T3)>
+                for OperandBuilder<(T0, T1, T2, T3, T4, T5)>
             {
                 type Prepared = ::planus::Offset<Operand>;
 
@@ -2210,12 +2291,14 @@ mod root {
                 T1: ::planus::WriteAsDefault<u32, u32>,
                 T2: ::planus::WriteAsDefault<self::DType, self::DType>,
                 T3: ::planus::WriteAsDefault<::planus::Offset<[u32]>, ()>,
-            > ::planus::WriteAsOffset<Operand> for OperandBuilder<(T0, T1, T2, T3)>
+                T4: ::planus::WriteAsDefault<u32, u32>,
+                T5: ::planus::WriteAsDefault<bool, bool>,
+            > ::planus::WriteAsOffset<Operand> for OperandBuilder<(T0, T1, T2, T3, T4, T5)>
             {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Operand> {
-                    let (v0, v1, v2, v3) = &self.0;
-                    Operand::create(builder, v0, v1, v2, v3)
+                    let (v0, v1, v2, v3, v4, v5) = &self.0;
+                    Operand::create(builder, v0, v1, v2, v3, v4, v5)
                 }
             }
 
@@ -2259,6 +2342,20 @@ mod root {
                             .unwrap_or(::planus::Vector::new_empty()),
                     )
                 }
+
+                /// Getter for the [`row` field](Operand#structfield.row).
+                #[inline]
+                pub fn row(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(4, "Operand", "row")?.unwrap_or(0))
+                }
+
+                /// Getter for the [`reversed` field](Operand#structfield.reversed).
+                #[inline]
+                pub fn reversed(&self) -> ::planus::Result<bool> {
+                    ::core::result::Result::Ok(
+                        self.0.access(5, "Operand", "reversed")?.unwrap_or(false),
+                    )
+                }
             }
 
             impl<'a> ::core::fmt::Debug for OperandRef<'a> {
@@ -2268,6 +2365,8 @@ mod root {
                     f.field("index", &self.index());
                     f.field("dtype", &self.dtype());
                     f.field("dims", &self.dims());
+                    f.field("row", &self.row());
+                    f.field("reversed", &self.reversed());
                     f.finish()
                 }
             }
@@ -2282,6 +2381,8 @@ mod root {
                         index: ::core::convert::TryInto::try_into(value.index()?)?,
                         dtype: ::core::convert::TryInto::try_into(value.dtype()?)?,
                         dims: value.dims()?.to_vec()?,
+                        row: ::core::convert::TryInto::try_into(value.row()?)?,
+                        reversed: ::core::convert::TryInto::try_into(value.reversed()?)?,
                     })
                 }
             }
@@ -2362,7 +2463,7 @@ mod root {
             /// The table `Buffer` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Buffer` in the file `artifact.fbs:24`
+            /// * Table `Buffer` in the file `artifact.fbs:26`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Buffer {
                 /// The field `bytes` in the table `Buffer`
@@ -2703,7 +2804,7 @@ mod root {
             /// The table `Port` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Port` in the file `artifact.fbs:27`
+            /// * Table `Port` in the file `artifact.fbs:29`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Port {
                 /// The field `name` in the table `Port`
@@ -3085,7 +3186,7 @@ mod root {
             /// The table `Step` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Step` in the file `artifact.fbs:30`
+            /// * Table `Step` in the file `artifact.fbs:32`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Step {
                 /// The field `kernel` in the table `Step`
@@ -3550,10 +3651,717 @@ mod root {
                 }
             }
 
+            /// The table `Bind` in the namespace `m4c.artifact`
+            ///
+            /// Generated from these locations:
+            /// * Table `Bind` in the file `artifact.fbs:35`
+            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            pub struct Bind {
+                /// The field `symbol` in the table `Bind`
+                pub symbol: u32,
+                /// The field `from` in the table `Bind`
+                pub from: ::planus::alloc::boxed::Box<self::Operand>,
+                /// The field `before` in the table `Bind`
+                pub before: u32,
+                /// The field `node` in the table `Bind`
+                pub node: u32,
+            }
+
+            #[allow(clippy::derivable_impls)]
+            impl ::core::default::Default for Bind {
+                fn default() -> Self {
+                    Self {
+                        symbol: 0,
+                        from: ::core::default::Default::default(),
+                        before: 0,
+                        node: 0,
+                    }
+                }
+            }
+
+            impl Bind {
+                /// Creates a [BindBuilder] for serializing an instance of this table.
+                #[inline]
+                pub fn builder() -> BindBuilder<()> {
+                    BindBuilder(())
+                }
+
+                #[allow(clippy::too_many_arguments)]
+                pub fn create(
+                    builder: &mut ::planus::Builder,
+                    field_symbol: impl ::planus::WriteAsDefault<u32, u32>,
+                    field_from: impl ::planus::WriteAs<::planus::Offset<self::Operand>>,
+                    field_before: impl ::planus::WriteAsDefault<u32, u32>,
+                    field_node: impl ::planus::WriteAsDefault<u32, u32>,
+                ) -> ::planus::Offset<Self> {
+                    let prepared_symbol = field_symbol.prepare(builder, &0);
+                    let prepared_from = field_from.prepare(builder);
+                    let prepared_before = field_before.prepare(builder, &0);
+                    let prepared_node = field_node.prepare(builder, &0);
+
+                    let mut table_writer: ::planus::table_writer::TableWriter<12> =
+                        ::core::default::Default::default();
+                    if prepared_symbol.is_some() {
+                        table_writer.write_entry::<u32>(0);
+                    }
+                    table_writer.write_entry::<::planus::Offset<self::Operand>>(1);
+                    if prepared_before.is_some() {
+                        table_writer.write_entry::<u32>(2);
+                    }
+                    if prepared_node.is_some() {
+                        table_writer.write_entry::<u32>(3);
+                    }
+
+                    unsafe {
+                        table_writer.finish(builder, |object_writer| {
+                            if let ::core::option::Option::Some(prepared_symbol) = prepared_symbol {
+                                object_writer.write::<_, _, 4>(&prepared_symbol);
+                            }
+                            object_writer.write::<_, _, 4>(&prepared_from);
+                            if let ::core::option::Option::Some(prepared_before) = prepared_before {
+                                object_writer.write::<_, _, 4>(&prepared_before);
+                            }
+                            if let ::core::option::Option::Some(prepared_node) = prepared_node {
+                                object_writer.write::<_, _, 4>(&prepared_node);
+                            }
+                        });
+                    }
+                    builder.current_offset()
+                }
+            }
+
+            impl ::planus::WriteAs<::planus::Offset<Bind>> for Bind {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Bind> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl ::planus::WriteAsOptional<::planus::Offset<Bind>> for Bind {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<Bind>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl ::planus::WriteAsOffset<Bind> for Bind {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Bind> {
+                    Bind::create(builder, self.symbol, &self.from, self.before, self.node)
+                }
+            }
+
+            /// Builder for serializing an instance of the [Bind] type.
+            ///
+            /// Can be created using the [Bind::builder] method.
+            #[derive(Debug)]
+            #[must_use]
+            pub struct BindBuilder<State>(State);
+
+            impl BindBuilder<()> {
+                /// Setter for the [`symbol` field](Bind#structfield.symbol).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn symbol<T0>(self, value: T0) -> BindBuilder<(T0,)>
+                where
+                    T0: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    BindBuilder((value,))
+                }
+
+                /// Sets the [`symbol` field](Bind#structfield.symbol) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn symbol_as_default(self) -> BindBuilder<(::planus::DefaultValue,)> {
+                    self.symbol(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0> BindBuilder<(T0,)> {
+                /// Setter for the [`from` field](Bind#structfield.from).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn from<T1>(self, value: T1) -> BindBuilder<(T0, T1)>
+                where
+                    T1: ::planus::WriteAs<::planus::Offset<self::Operand>>,
+                {
+                    let (v0,) = self.0;
+                    BindBuilder((v0, value))
+                }
+            }
+
+            impl<T0, T1> BindBuilder<(T0, T1)> {
+                /// Setter for the [`before` field](Bind#structfield.before).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn before<T2>(self, value: T2) -> BindBuilder<(T0, T1, T2)>
+                where
+                    T2: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    let (v0, v1) = self.0;
+                    BindBuilder((v0, v1, value))
+                }
+
+                /// Sets the [`before` field](Bind#structfield.before) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn before_as_default(self) -> BindBuilder<(T0, T1, ::planus::DefaultValue)> {
+                    self.before(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2> BindBuilder<(T0, T1, T2)> {
+                /// Setter for the [`node` field](Bind#structfield.node).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn node<T3>(self, value: T3) -> BindBuilder<(T0, T1, T2, T3)>
+                where
+                    T3: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    let (v0, v1, v2) = self.0;
+                    BindBuilder((v0, v1, v2, value))
+                }
+
+                /// Sets the [`node` field](Bind#structfield.node) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn node_as_default(self) -> BindBuilder<(T0, T1, T2, ::planus::DefaultValue)> {
+                    self.node(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3> BindBuilder<(T0, T1, T2, T3)> {
+                /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Bind].
+                #[inline]
+                pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Bind>
+                where
+                    Self: ::planus::WriteAsOffset<Bind>,
+                {
+                    ::planus::WriteAsOffset::prepare(&self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAs<::planus::Offset<self::Operand>>,
+                T2: ::planus::WriteAsDefault<u32, u32>,
+                T3: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAs<::planus::Offset<Bind>> for BindBuilder<(T0, T1, T2, T3)>
+            {
+                type Prepared = ::planus::Offset<Bind>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Bind> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAs<::planus::Offset<self::Operand>>,
+                T2: ::planus::WriteAsDefault<u32, u32>,
+                T3: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAsOptional<::planus::Offset<Bind>> for BindBuilder<(T0, T1, T2, T3)>
+            {
+                type Prepared = ::planus::Offset<Bind>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<Bind>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAs<::planus::Offset<self::Operand>>,
+                T2: ::planus::WriteAsDefault<u32, u32>,
+                T3: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAsOffset<Bind> for BindBuilder<(T0, T1, T2, T3)>
+            {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Bind> {
+                    let (v0, v1, v2, v3) = &self.0;
+                    Bind::create(builder, v0, v1, v2, v3)
+                }
+            }
+
+            /// Reference to a deserialized [Bind].
+            #[derive(Copy, Clone)]
+            pub struct BindRef<'a>(#[allow(dead_code)] ::planus::table_reader::Table<'a>);
+
+            impl<'a> BindRef<'a> {
+                /// Getter for the [`symbol` field](Bind#structfield.symbol).
+                #[inline]
+                pub fn symbol(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(0, "Bind", "symbol")?.unwrap_or(0))
+                }
+
+                /// Getter for the [`from` field](Bind#structfield.from).
+                #[inline]
+                pub fn from(&self) -> ::planus::Result<self::OperandRef<'a>> {
+                    self.0.access_required(1, "Bind", "from")
+                }
+
+                /// Getter for the [`before` field](Bind#structfield.before).
+                #[inline]
+                pub fn before(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(2, "Bind", "before")?.unwrap_or(0))
+                }
+
+                /// Getter for the [`node` field](Bind#structfield.node).
+                #[inline]
+                pub fn node(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(3, "Bind", "node")?.unwrap_or(0))
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for BindRef<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut f = f.debug_struct("BindRef");
+                    f.field("symbol", &self.symbol());
+                    f.field("from", &self.from());
+                    f.field("before", &self.before());
+                    f.field("node", &self.node());
+                    f.finish()
+                }
+            }
+
+            impl<'a> ::core::convert::TryFrom<BindRef<'a>> for Bind {
+                type Error = ::planus::Error;
+
+                #[allow(unreachable_code)]
+                fn try_from(value: BindRef<'a>) -> ::planus::Result<Self> {
+                    ::core::result::Result::Ok(Self {
+                        symbol: ::core::convert::TryInto::try_into(value.symbol()?)?,
+                        from: ::planus::alloc::boxed::Box::new(::core::convert::TryInto::try_into(
+                            value.from()?,
+                        )?),
+                        before: ::core::convert::TryInto::try_into(value.before()?)?,
+                        node: ::core::convert::TryInto::try_into(value.node()?)?,
+                    })
+                }
+            }
+
+            impl<'a> ::planus::TableRead<'a> for BindRef<'a> {
+                #[inline]
+                fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::ErrorKind> {
+                    ::core::result::Result::Ok(Self(::planus::table_reader::Table::from_buffer(
+                        buffer, offset,
+                    )?))
+                }
+            }
+
+            impl<'a> ::planus::VectorReadInner<'a> for BindRef<'a> {
+                type Error = ::planus::Error;
+                const STRIDE: usize = 4;
+
+                unsafe fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(buffer, offset).map_err(|error_kind| {
+                        error_kind.with_error_location("[BindRef]", "get", buffer.offset_from_start)
+                    })
+                }
+            }
+
+            /// # Safety
+            /// The planus compiler generates implementations that initialize
+            /// the bytes in `write_values`.
+            unsafe impl ::planus::VectorWrite<::planus::Offset<Bind>> for Bind {
+                type Value = ::planus::Offset<Bind>;
+                const STRIDE: usize = 4;
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> Self::Value {
+                    ::planus::WriteAs::prepare(self, builder)
+                }
+
+                #[inline]
+                unsafe fn write_values(
+                    values: &[::planus::Offset<Bind>],
+                    bytes: *mut ::core::mem::MaybeUninit<u8>,
+                    buffer_position: u32,
+                ) {
+                    let bytes = bytes as *mut [::core::mem::MaybeUninit<u8>; 4];
+                    for (i, v) in ::core::iter::Iterator::enumerate(values.iter()) {
+                        ::planus::WriteAsPrimitive::write(
+                            v,
+                            ::planus::Cursor::new(unsafe { &mut *bytes.add(i) }),
+                            buffer_position - (Self::STRIDE * i) as u32,
+                        );
+                    }
+                }
+            }
+
+            impl<'a> ::planus::ReadAsRoot<'a> for BindRef<'a> {
+                fn read_as_root(slice: &'a [u8]) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(
+                        ::planus::SliceWithStartOffset {
+                            buffer: slice,
+                            offset_from_start: 0,
+                        },
+                        0,
+                    )
+                    .map_err(|error_kind| {
+                        error_kind.with_error_location("[BindRef]", "read_as_root", 0)
+                    })
+                }
+            }
+
+            /// The table `Loop` in the namespace `m4c.artifact`
+            ///
+            /// Generated from these locations:
+            /// * Table `Loop` in the file `artifact.fbs:38`
+            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            pub struct Loop {
+                /// The field `first` in the table `Loop`
+                pub first: u32,
+                /// The field `last` in the table `Loop`
+                pub last: u32,
+                /// The field `trip` in the table `Loop`
+                pub trip: u32,
+            }
+
+            #[allow(clippy::derivable_impls)]
+            impl ::core::default::Default for Loop {
+                fn default() -> Self {
+                    Self {
+                        first: 0,
+                        last: 0,
+                        trip: 0,
+                    }
+                }
+            }
+
+            impl Loop {
+                /// Creates a [LoopBuilder] for serializing an instance of this table.
+                #[inline]
+                pub fn builder() -> LoopBuilder<()> {
+                    LoopBuilder(())
+                }
+
+                #[allow(clippy::too_many_arguments)]
+                pub fn create(
+                    builder: &mut ::planus::Builder,
+                    field_first: impl ::planus::WriteAsDefault<u32, u32>,
+                    field_last: impl ::planus::WriteAsDefault<u32, u32>,
+                    field_trip: impl ::planus::WriteAsDefault<u32, u32>,
+                ) -> ::planus::Offset<Self> {
+                    let prepared_first = field_first.prepare(builder, &0);
+                    let prepared_last = field_last.prepare(builder, &0);
+                    let prepared_trip = field_trip.prepare(builder, &0);
+
+                    let mut table_writer: ::planus::table_writer::TableWriter<10> =
+                        ::core::default::Default::default();
+                    if prepared_first.is_some() {
+                        table_writer.write_entry::<u32>(0);
+                    }
+                    if prepared_last.is_some() {
+                        table_writer.write_entry::<u32>(1);
+                    }
+                    if prepared_trip.is_some() {
+                        table_writer.write_entry::<u32>(2);
+                    }
+
+                    unsafe {
+                        table_writer.finish(builder, |object_writer| {
+                            if let ::core::option::Option::Some(prepared_first) = prepared_first {
+                                object_writer.write::<_, _, 4>(&prepared_first);
+                            }
+                            if let ::core::option::Option::Some(prepared_last) = prepared_last {
+                                object_writer.write::<_, _, 4>(&prepared_last);
+                            }
+                            if let ::core::option::Option::Some(prepared_trip) = prepared_trip {
+                                object_writer.write::<_, _, 4>(&prepared_trip);
+                            }
+                        });
+                    }
+                    builder.current_offset()
+                }
+            }
+
+            impl ::planus::WriteAs<::planus::Offset<Loop>> for Loop {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Loop> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl ::planus::WriteAsOptional<::planus::Offset<Loop>> for Loop {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<Loop>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl ::planus::WriteAsOffset<Loop> for Loop {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Loop> {
+                    Loop::create(builder, self.first, self.last, self.trip)
+                }
+            }
+
+            /// Builder for serializing an instance of the [Loop] type.
+            ///
+            /// Can be created using the [Loop::builder] method.
+            #[derive(Debug)]
+            #[must_use]
+            pub struct LoopBuilder<State>(State);
+
+            impl LoopBuilder<()> {
+                /// Setter for the [`first` field](Loop#structfield.first).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn first<T0>(self, value: T0) -> LoopBuilder<(T0,)>
+                where
+                    T0: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    LoopBuilder((value,))
+                }
+
+                /// Sets the [`first` field](Loop#structfield.first) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn first_as_default(self) -> LoopBuilder<(::planus::DefaultValue,)> {
+                    self.first(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0> LoopBuilder<(T0,)> {
+                /// Setter for the [`last` field](Loop#structfield.last).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn last<T1>(self, value: T1) -> LoopBuilder<(T0, T1)>
+                where
+                    T1: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    let (v0,) = self.0;
+                    LoopBuilder((v0, value))
+                }
+
+                /// Sets the [`last` field](Loop#structfield.last) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn last_as_default(self) -> LoopBuilder<(T0, ::planus::DefaultValue)> {
+                    self.last(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1> LoopBuilder<(T0, T1)> {
+                /// Setter for the [`trip` field](Loop#structfield.trip).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn trip<T2>(self, value: T2) -> LoopBuilder<(T0, T1, T2)>
+                where
+                    T2: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    let (v0, v1) = self.0;
+                    LoopBuilder((v0, v1, value))
+                }
+
+                /// Sets the [`trip` field](Loop#structfield.trip) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn trip_as_default(self) -> LoopBuilder<(T0, T1, ::planus::DefaultValue)> {
+                    self.trip(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2> LoopBuilder<(T0, T1, T2)> {
+                /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Loop].
+                #[inline]
+                pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Loop>
+                where
+                    Self: ::planus::WriteAsOffset<Loop>,
+                {
+                    ::planus::WriteAsOffset::prepare(&self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAsDefault<u32, u32>,
+                T2: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAs<::planus::Offset<Loop>> for LoopBuilder<(T0, T1, T2)>
+            {
+                type Prepared = ::planus::Offset<Loop>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Loop> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAsDefault<u32, u32>,
+                T2: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAsOptional<::planus::Offset<Loop>> for LoopBuilder<(T0, T1, T2)>
+            {
+                type Prepared = ::planus::Offset<Loop>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<Loop>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAsDefault<u32, u32>,
+                T2: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAsOffset<Loop> for LoopBuilder<(T0, T1, T2)>
+            {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Loop> {
+                    let (v0, v1, v2) = &self.0;
+                    Loop::create(builder, v0, v1, v2)
+                }
+            }
+
+            /// Reference to a deserialized [Loop].
+            #[derive(Copy, Clone)]
+            pub struct LoopRef<'a>(#[allow(dead_code)] ::planus::table_reader::Table<'a>);
+
+            impl<'a> LoopRef<'a> {
+                /// Getter for the [`first` field](Loop#structfield.first).
+                #[inline]
+                pub fn first(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(0, "Loop", "first")?.unwrap_or(0))
+                }
+
+                /// Getter for the [`last` field](Loop#structfield.last).
+                #[inline]
+                pub fn last(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(1, "Loop", "last")?.unwrap_or(0))
+                }
+
+                /// Getter for the [`trip` field](Loop#structfield.trip).
+                #[inline]
+                pub fn trip(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(2, "Loop", "trip")?.unwrap_or(0))
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for LoopRef<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut f = f.debug_struct("LoopRef");
+                    f.field("first", &self.first());
+                    f.field("last", &self.last());
+                    f.field("trip", &self.trip());
+                    f.finish()
+                }
+            }
+
+            impl<'a> ::core::convert::TryFrom<LoopRef<'a>> for Loop {
+                type Error = ::planus::Error;
+
+                #[allow(unreachable_code)]
+                fn try_from(value: LoopRef<'a>) -> ::planus::Result<Self> {
+                    ::core::result::Result::Ok(Self {
+                        first: ::core::convert::TryInto::try_into(value.first()?)?,
+                        last: ::core::convert::TryInto::try_into(value.last()?)?,
+                        trip: ::core::convert::TryInto::try_into(value.trip()?)?,
+                    })
+                }
+            }
+
+            impl<'a> ::planus::TableRead<'a> for LoopRef<'a> {
+                #[inline]
+                fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::ErrorKind> {
+                    ::core::result::Result::Ok(Self(::planus::table_reader::Table::from_buffer(
+                        buffer, offset,
+                    )?))
+                }
+            }
+
+            impl<'a> ::planus::VectorReadInner<'a> for LoopRef<'a> {
+                type Error = ::planus::Error;
+                const STRIDE: usize = 4;
+
+                unsafe fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(buffer, offset).map_err(|error_kind| {
+                        error_kind.with_error_location("[LoopRef]", "get", buffer.offset_from_start)
+                    })
+                }
+            }
+
+            /// # Safety
+            /// The planus compiler generates implementations that initialize
+            /// the bytes in `write_values`.
+            unsafe impl ::planus::VectorWrite<::planus::Offset<Loop>> for Loop {
+                type Value = ::planus::Offset<Loop>;
+                const STRIDE: usize = 4;
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> Self::Value {
+                    ::planus::WriteAs::prepare(self, builder)
+                }
+
+                #[inline]
+                unsafe fn write_values(
+                    values: &[::planus::Offset<Loop>],
+                    bytes: *mut ::core::mem::MaybeUninit<u8>,
+                    buffer_position: u32,
+                ) {
+                    let bytes = bytes as *mut [::core::mem::MaybeUninit<u8>; 4];
+                    for (i, v) in ::core::iter::Iterator::enumerate(values.iter()) {
+                        ::planus::WriteAsPrimitive::write(
+                            v,
+                            ::planus::Cursor::new(unsafe { &mut *bytes.add(i) }),
+                            buffer_position - (Self::STRIDE * i) as u32,
+                        );
+                    }
+                }
+            }
+
+            impl<'a> ::planus::ReadAsRoot<'a> for LoopRef<'a> {
+                fn read_as_root(slice: &'a [u8]) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(
+                        ::planus::SliceWithStartOffset {
+                            buffer: slice,
+                            offset_from_start: 0,
+                        },
+                        0,
+                    )
+                    .map_err(|error_kind| {
+                        error_kind.with_error_location("[LoopRef]", "read_as_root", 0)
+                    })
+                }
+            }
+
             /// The table `Kernel` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Kernel` in the file `artifact.fbs:33`
+            /// * Table `Kernel` in the file `artifact.fbs:41`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Kernel {
                 /// The field `executor` in the table `Kernel`
@@ -3830,7 +4638,7 @@ mod root {
             /// The table `NodeName` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `NodeName` in the file `artifact.fbs:36`
+            /// * Table `NodeName` in the file `artifact.fbs:44`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct NodeName {
                 /// The field `op` in the table `NodeName`
@@ -4107,7 +4915,7 @@ mod root {
             /// The table `Axis` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Axis` in the file `artifact.fbs:40`
+            /// * Table `Axis` in the file `artifact.fbs:48`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Axis {
                 /// The field `name` in the table `Axis`
@@ -4391,7 +5199,7 @@ mod root {
             /// The enum `StateKind` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Enum `StateKind` in the file `artifact.fbs:43`
+            /// * Enum `StateKind` in the file `artifact.fbs:51`
             #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
             #[repr(u8)]
             pub enum StateKind {
@@ -4559,7 +5367,7 @@ mod root {
             /// The table `State` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `State` in the file `artifact.fbs:47`
+            /// * Table `State` in the file `artifact.fbs:55`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct State {
                 /// The field `name` in the table `State`
@@ -5000,7 +5808,7 @@ mod root {
             /// The table `StateUse` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `StateUse` in the file `artifact.fbs:51`
+            /// * Table `StateUse` in the file `artifact.fbs:59`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct StateUse {
                 /// The field `state` in the table `StateUse`
@@ -5358,7 +6166,7 @@ mod root {
             /// The table `Program` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Program` in the file `artifact.fbs:53`
+            /// * Table `Program` in the file `artifact.fbs:61`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Program {
                 /// The field `name` in the table `Program`
@@ -5383,6 +6191,10 @@ mod root {
                 pub nodes: ::planus::alloc::vec::Vec<self::NodeName>,
                 /// The field `states` in the table `Program`
                 pub states: ::planus::alloc::vec::Vec<self::StateUse>,
+                /// The field `binds` in the table `Program`
+                pub binds: ::planus::alloc::vec::Vec<self::Bind>,
+                /// The field `loops` in the table `Program`
+                pub loops: ::planus::alloc::vec::Vec<self::Loop>,
             }
 
             #[allow(clippy::derivable_impls)]
@@ -5400,6 +6212,8 @@ mod root {
                         steps: ::core::default::Default::default(),
                         nodes: ::core::default::Default::default(),
                         states: ::core::default::Default::default(),
+                        binds: ::core::default::Default::default(),
+                        loops: ::core::default::Default::default(),
                     }
                 }
             }
@@ -5455,6 +6269,14 @@ mod root {
                         ::planus::Offset<[::planus::Offset<self::StateUse>]>,
                         (),
                     >,
+                    field_binds: impl ::planus::WriteAsDefault<
+                        ::planus::Offset<[::planus::Offset<self::Bind>]>,
+                        (),
+                    >,
+                    field_loops: impl ::planus::WriteAsDefault<
+                        ::planus::Offset<[::planus::Offset<self::Loop>]>,
+                        (),
+                    >,
                 ) -> ::planus::Offset<Self> {
                     let prepared_name = field_name.prepare(builder);
                     let prepared_symbols = field_symbols.prepare(builder, &());
@@ -5467,8 +6289,10 @@ mod root {
                     let prepared_steps = field_steps.prepare(builder, &());
                     let prepared_nodes = field_nodes.prepare(builder, &());
                     let prepared_states = field_states.prepare(builder, &());
+                    let prepared_binds = field_binds.prepare(builder, &());
+                    let prepared_loops = field_loops.prepare(builder, &());
 
-                    let mut table_writer: ::planus::table_writer::TableWriter<26> =
+                    let mut table_writer: ::planus::table_writer::TableWriter<30> =
                         ::core::default::Default::default();
                     table_writer.write_entry::<::planus::Offset<str>>(0);
                     if prepared_symbols.is_some() {
@@ -5513,6 +6337,14 @@ mod root {
                                 10,
                             );
                     }
+                    if prepared_binds.is_some() {
+                        table_writer
+                            .write_entry::<::planus::Offset<[::planus::Offset<self::Bind>]>>(11);
+                    }
+                    if prepared_loops.is_some() {
+                        table_writer
+                            .write_entry::<::planus::Offset<[::planus::Offset<self::Loop>]>>(12);
+                    }
 
                     unsafe {
                         table_writer.finish(builder, |object_writer| {
@@ -5550,6 +6382,12 @@ mod root {
                             }
                             if let ::core::option::Option::Some(prepared_states) = prepared_states {
                                 object_writer.write::<_, _, 4>(&prepared_states);
+                            }
+                            if let ::core::option::Option::Some(prepared_binds) = prepared_binds {
+                                object_writer.write::<_, _, 4>(&prepared_binds);
+                            }
+                            if let ::core::option::Option::Some(prepared_loops) = prepared_loops {
+                                object_writer.write::<_, _, 4>(&prepared_loops);
                             }
                         });
                     }
@@ -5594,6 +6432,8 @@ mod root {
                         &self.steps,
                         &self.nodes,
                         &self.states,
+                        &self.binds,
+                        &self.loops,
                     )
                 }
             }
@@ -5896,6 +6736,93 @@ mod root {
             impl<T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>
                 ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
             {
+                /// Setter for the [`binds` field](Program#structfield.binds).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn binds<T11>(
+                    self,
+                    value: T11,
+                ) -> ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11)>
+                where
+                    T11: ::planus::WriteAsDefault<
+                            ::planus::Offset<[::planus::Offset<self::Bind>]>,
+                            (),
+                        >,
+                {
+                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10) = self.0;
+                    ProgramBuilder((v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, value))
+                }
+
+                /// Sets the [`binds` field](Program#structfield.binds) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn binds_as_default(
+                    self,
+                ) -> ProgramBuilder<(
+                    T0,
+                    T1,
+                    T2,
+                    T3,
+                    T4,
+                    T5,
+                    T6,
+                    T7,
+                    T8,
+                    T9,
+                    T10,
+                    ::planus::DefaultValue,
+                )> {
+                    self.binds(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>
+                ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11)>
+            {
+                /// Setter for the [`loops` field](Program#structfield.loops).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn loops<T12>(
+                    self,
+                    value: T12,
+                ) -> ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12)>
+                where
+                    T12: ::planus::WriteAsDefault<
+                            ::planus::Offset<[::planus::Offset<self::Loop>]>,
+                            (),
+                        >,
+                {
+                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11) = self.0;
+                    ProgramBuilder((v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, value))
+                }
+
+                /// Sets the [`loops` field](Program#structfield.loops) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn loops_as_default(
+                    self,
+                ) -> ProgramBuilder<(
+                    T0,
+                    T1,
+                    T2,
+                    T3,
+                    T4,
+                    T5,
+                    T6,
+                    T7,
+                    T8,
+                    T9,
+                    T10,
+                    T11,
+                    ::planus::DefaultValue,
+                )> {
+                    self.loops(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>
+                ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12)>
+            {
                 /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Program].
                 #[inline]
                 pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Program>
@@ -5918,8 +6845,10 @@ mod root {
                 T8: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Step>]>, ()>,
                 T9: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::NodeName>]>, ()>,
                 T10: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::StateUse>]>, ()>,
+                T11: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Bind>]>, ()>,
+                T12: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Loop>]>, ()>,
             > ::planus::WriteAs<::planus::Offset<Program>>
-                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
+                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12)>
             {
                 type Prepared = ::planus::Offset<Program>;
 
@@ -5941,8 +6870,10 @@ mod root {
                 T8: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Step>]>, ()>,
                 T9: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::NodeName>]>, ()>,
                 T10: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::StateUse>]>, ()>,
+                T11: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Bind>]>, ()>,
+                T12: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Loop>]>, ()>,
             > ::planus::WriteAsOptional<::planus::Offset<Program>>
-                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
+                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12)>
             {
                 type Prepared = ::planus::Offset<Program>;
 
@@ -5967,13 +6898,17 @@ mod root {
                 T8: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Step>]>, ()>,
                 T9: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::NodeName>]>, ()>,
                 T10: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::StateUse>]>, ()>,
+                T11: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Bind>]>, ()>,
+                T12: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Loop>]>, ()>,
             > ::planus::WriteAsOffset<Program>
-                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
+                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12)>
             {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Program> {
-                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10) = &self.0;
-                    Program::create(builder, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10)
+                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12) = &self.0;
+                    Program::create(
+                        builder, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12,
+                    )
                 }
             }
 
@@ -6117,6 +7052,32 @@ mod root {
                             .unwrap_or(::planus::Vector::new_empty()),
                     )
                 }
+
+                /// Getter for the [`binds` field](Program#structfield.binds).
+                #[inline]
+                pub fn binds(
+                    &self,
+                ) -> ::planus::Result<::planus::Vector<'a, ::planus::Result<self::BindRef<'a>>>>
+                {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(11, "Program", "binds")?
+                            .unwrap_or(::planus::Vector::new_empty()),
+                    )
+                }
+
+                /// Getter for the [`loops` field](Program#structfield.loops).
+                #[inline]
+                pub fn loops(
+                    &self,
+                ) -> ::planus::Result<::planus::Vector<'a, ::planus::Result<self::LoopRef<'a>>>>
+                {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(12, "Program", "loops")?
+                            .unwrap_or(::planus::Vector::new_empty()),
+                    )
+                }
             }
 
             impl<'a> ::core::fmt::Debug for ProgramRef<'a> {
@@ -6133,6 +7094,8 @@ mod root {
                     f.field("steps", &self.steps());
                     f.field("nodes", &self.nodes());
                     f.field("states", &self.states());
+                    f.field("binds", &self.binds());
+                    f.field("loops", &self.loops());
                     f.finish()
                 }
             }
@@ -6154,6 +7117,8 @@ mod root {
                         steps: value.steps()?.to_vec_result()?,
                         nodes: value.nodes()?.to_vec_result()?,
                         states: value.states()?.to_vec_result()?,
+                        binds: value.binds()?.to_vec_result()?,
+                        loops: value.loops()?.to_vec_result()?,
                     })
                 }
             }
@@ -6234,7 +7199,7 @@ mod root {
             /// The struct `Digest` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Struct `Digest` in the file `artifact.fbs:68`
+            /// * Struct `Digest` in the file `artifact.fbs:78`
             #[derive(Copy, Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash, Default)]
             pub struct Digest {
                 /// The field `w0` in the struct `Digest`
@@ -6473,7 +7438,7 @@ mod root {
             /// The table `Segment` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Segment` in the file `artifact.fbs:71`
+            /// * Table `Segment` in the file `artifact.fbs:81`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Segment {
                 /// The field `offset` in the table `Segment`
@@ -6804,7 +7769,7 @@ mod root {
             /// The table `Constant` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Constant` in the file `artifact.fbs:74`
+            /// * Table `Constant` in the file `artifact.fbs:84`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Constant {
                 /// The field `segment` in the table `Constant`
@@ -7287,7 +8252,7 @@ mod root {
             /// The table `SourceFile` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `SourceFile` in the file `artifact.fbs:76`
+            /// * Table `SourceFile` in the file `artifact.fbs:86`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct SourceFile {
                 /// The field `name` in the table `SourceFile`
@@ -7559,7 +8524,7 @@ mod root {
             /// The table `Provenance` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Provenance` in the file `artifact.fbs:77`
+            /// * Table `Provenance` in the file `artifact.fbs:87`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Provenance {
                 /// The field `compiler` in the table `Provenance`
@@ -7929,7 +8894,7 @@ mod root {
             /// The table `Artifact` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Artifact` in the file `artifact.fbs:79`
+            /// * Table `Artifact` in the file `artifact.fbs:89`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Artifact {
                 /// The field `programs` in the table `Artifact`

@@ -3,8 +3,9 @@
 
 use alloc::vec;
 
-use crate::description::Place;
+use crate::description::{Loop, Place};
 use crate::error::Error;
+use crate::flow::Nest;
 use crate::program::{Program, Tensor};
 use crate::validate::require;
 
@@ -22,11 +23,16 @@ pub(crate) fn check(program: &Program) -> Result<(), Error> {
         let alive = buffer.first <= buffer.last && (buffer.last as usize) < program.steps.len();
         require(alive, "a buffer is alive outside the program")?;
     }
+    stable_in_loops(program)?;
     let mut buffers = vec![Touch::default(); program.buffers.len()];
     let mut outputs = vec![Touch::default(); program.outputs.len()];
     let mut states = vec![Touch::default(); program.states.len()];
+    let mut binds = program.binds.iter().peekable();
     for (index, step) in program.steps.iter().enumerate() {
         let now = index + 1;
+        while let Some(bind) = binds.next_if(|bind| bind.before as usize == index) {
+            bound(program, &mut buffers, &mut outputs, &mut states, &bind.from, index)?;
+        }
         for operand in program.operands.get(step.operands.clone()).unwrap_or(&[]) {
             alive(program, operand, index)?;
             if let Some(touch) = touched(&mut buffers, &mut outputs, &mut states, operand) {
@@ -43,9 +49,44 @@ pub(crate) fn check(program: &Program) -> Result<(), Error> {
             }
         }
     }
+    for bind in binds {
+        bound(program, &mut buffers, &mut outputs, &mut states, &bind.from, program.steps.len())?;
+    }
     require(outputs.iter().all(|touch| touch.written != 0), "an output is never written")?;
     let mut written = program.states.iter().zip(&states);
     require(written.all(|(used, touch)| used.write.is_none() || touch.written != 0), "a state is never written")
+}
+
+/// What a step of a loop finds in a buffer is not lost before the next iteration: a buffer lives through the whole loop,
+/// or within one iteration, or apart from it.
+fn stable_in_loops(program: &Program) -> Result<(), Error> {
+    let nest = Nest::new(program);
+    for buffer in &program.buffers {
+        let crosses = |step: u32, edge: fn(&Loop) -> u32, inside: &dyn Fn(&Loop) -> bool| {
+            nest.around(step)
+                .any(|number| program.loops.get(number).is_some_and(|span| !inside(span) && edge(span) != step))
+        };
+        let begins = crosses(buffer.first, |span| span.first, &|span| buffer.last <= span.last);
+        let ends = crosses(buffer.last, |span| span.last, &|span| span.first <= buffer.first);
+        require(!begins && !ends, "the life of a buffer crosses the edge of a loop")?;
+    }
+    Ok(())
+}
+
+/// A value that is read before step `index` has been written, and has not been given up.
+fn bound(
+    program: &Program,
+    buffers: &mut [Touch],
+    outputs: &mut [Touch],
+    states: &mut [Touch],
+    from: &Tensor,
+    index: usize,
+) -> Result<(), Error> {
+    if let Some(touch) = touched(buffers, outputs, states, from) {
+        require(touch.written != 0, "a symbol is read from what no step wrote")?;
+        alive(program, from, index.saturating_sub(1))?;
+    }
+    Ok(())
 }
 
 /// What is known of the place of a tensor. A state as the run found it is never written: its rows stay where they are until

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::description::{Buffer, DType, ExprStep, Guard, Kernel, NodeName, Place, Symbol};
+use crate::description::{Buffer, DType, ExprStep, Guard, Kernel, Loop, NodeName, Place, Symbol};
 use crate::expression;
 use crate::state::StateUse;
 
@@ -26,6 +26,9 @@ pub struct Program {
     pub(crate) steps: Vec<StepRow>,
     pub(crate) nodes: Vec<NodeName>,
     pub(crate) states: Vec<StateUse>,
+    pub(crate) binds: Vec<BindRow>,
+    pub(crate) loops: Vec<Loop>,
+    pub(crate) expr_levels: Vec<u32>,
 }
 
 /// An input or output of a program.
@@ -67,6 +70,30 @@ pub struct Tensor {
     pub dtype: DType,
     /// One expression a dimension; empty for a constant, which knows its own sizes.
     pub dims: DimList,
+    /// The loop whose iterations count the rows of which this is one, where it is one.
+    pub row: Option<Row>,
+}
+
+/// One row of a tensor along its outermost axis.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The loop.
+    pub number: u32,
+    /// Whether its first iteration has the last row.
+    pub reversed: bool,
+}
+
+/// A symbol that gets its value while the program runs.
+#[derive(Clone, Copy, Debug)]
+pub struct BindRow {
+    /// The symbol's index.
+    pub symbol: u32,
+    /// The value, a 64-bit integer.
+    pub from: Tensor,
+    /// The step before which it is read; the number of steps where that is after the last.
+    pub before: u32,
+    /// The number by which errors name the place.
+    pub node: u32,
 }
 
 /// Where the parts of a step lie in the tables of its program.
@@ -161,6 +188,21 @@ impl Program {
     /// The steps in the order of running.
     pub fn steps(&self) -> &[StepRow] {
         &self.steps
+    }
+
+    /// The symbols that get their values while the program runs, in order.
+    pub fn binds(&self) -> &[BindRow] {
+        &self.binds
+    }
+
+    /// The loops, each before those inside it.
+    pub fn loops(&self) -> &[Loop] {
+        &self.loops
+    }
+
+    /// How many of [`Program::binds`] must have happened before an expression has a value.
+    pub fn expr_level(&self, expr: u32) -> usize {
+        self.expr_levels.get(expr as usize).map_or(0, |&level| level as usize)
     }
 
     /// What the node numbers in errors stand for; may be empty.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::expression;
 use crate::header::{HEADER_SIZE, Header};
 use crate::program::{Port, Program, Tensor};
-use crate::{CONSTANT_ALIGNMENT, SEGMENT_ALIGNMENT, liveness};
+use crate::{CONSTANT_ALIGNMENT, SEGMENT_ALIGNMENT, flow, liveness};
 
 type Checked = Result<(), Error>;
 
@@ -53,7 +53,14 @@ pub(crate) fn program_names(programs: &[Program]) -> Checked {
 }
 
 /// Every index of a program is in range and every tensor is where it says.
-pub(crate) fn program(program: &Program, constants: &[Constant]) -> Checked {
+pub(crate) fn program(program: &mut Program, constants: &[Constant]) -> Checked {
+    indices(program, constants)?;
+    program.expr_levels = flow::levels(program)?;
+    flow::check(program)?;
+    liveness::check(program)
+}
+
+fn indices(program: &Program, constants: &[Constant]) -> Checked {
     symbols(program)?;
     for expr in 0..program.expr_count() {
         expression::check(program.expr(expr as u32), program.symbols.len())?;
@@ -78,7 +85,10 @@ pub(crate) fn program(program: &Program, constants: &[Constant]) -> Checked {
         require(written, "a result is not in a buffer, output or state")?;
         tensor(program, result, constants)?;
     }
-    liveness::check(program)
+    for bind in &program.binds {
+        tensor(program, &bind.from, constants)?;
+    }
+    Ok(())
 }
 
 fn symbols(program: &Program) -> Checked {
@@ -113,7 +123,12 @@ fn tensor(program: &Program, tensor: &Tensor, constants: &[Constant]) -> Checked
             require(tensor.dtype == constant.dtype, "an operand has another type than its constant")?;
             let sizes = tensor.dims.iter().map(|&dim| expression::constant(program.expr(dim)));
             let same = sizes.eq(constant.dims.iter().map(|&size| i64::try_from(size).ok()));
-            require(tensor.dims.is_empty() || same, "an operand has other sizes than its constant")
+            let plain = constant.layout.is_empty();
+            require(tensor.row.is_none() || plain, "an operand is a row of a packed constant")?;
+            require(
+                tensor.row.is_some() || tensor.dims.is_empty() || same,
+                "an operand has other sizes than its constant",
+            )
         }
     }
 }

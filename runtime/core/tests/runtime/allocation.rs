@@ -40,7 +40,7 @@ pub(crate) fn bytes_allocated(work: impl FnOnce()) -> usize {
     BYTES.with(Cell::get) - before
 }
 
-fn count() -> usize {
+pub(crate) fn count() -> usize {
     COUNT.with(Cell::get)
 }
 

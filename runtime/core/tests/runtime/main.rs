@@ -4,6 +4,7 @@ mod allocation;
 mod bounds;
 mod damage;
 mod executor;
+mod flow;
 mod malformed;
 mod model;
 mod running;
