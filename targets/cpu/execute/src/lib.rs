@@ -32,6 +32,7 @@ mod norm;
 mod number;
 mod pad;
 mod reduce;
+mod scatter;
 mod select;
 mod softmax;
 mod step;
