@@ -6,6 +6,7 @@ use crate::dtype::DType;
 use crate::fact::Fact;
 use crate::op::{Assume, Decompose, EvalError, Op, Violation};
 use crate::primitive;
+use crate::structural;
 use crate::tensor::Tensor;
 
 /// A value of a builder.
@@ -34,6 +35,15 @@ pub trait Build {
 
     /// Notes that the rest relies on `guard`.
     fn assume(&mut self, guard: Guard);
+
+    /// An element of an integer value as a size: where the data decides it, a symbol that has its value from then on.
+    ///
+    /// # Errors
+    /// Where there is no such element, and in decompositions, whose sizes follow from their operands'.
+    fn bind(&mut self, value: Value, at: usize) -> Result<Dim, Violation> {
+        let known = self.known(value).and_then(Tensor::as_dims).and_then(|dims| dims.get(at).cloned());
+        known.ok_or_else(|| structural::bind::OP.refuse("domain", "a size here must be known when compiling"))
+    }
 }
 
 impl dyn Build + '_ {

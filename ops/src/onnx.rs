@@ -135,13 +135,31 @@ impl OnnxNode {
         self.operands.get(index).copied().flatten()
     }
 
-    /// Operand `index` as sizes known when compiling.
+    /// Operand `index` as sizes: each element that is only known while running becomes a symbol of its own.
     ///
     /// # Errors
-    /// Where it is absent or only known at run time; `sets` says what for.
-    pub fn sizes(&self, b: &dyn Build, index: usize, sets: &'static str) -> Result<Vec<Dim>, ImportError> {
-        let known = b.known(self.operand(index)?).and_then(Tensor::as_dims);
-        known.ok_or(ImportError::NotConstant { index, sets })
+    /// Where it is absent, no list of integers, or of a length that is only known at run time; `sets` says what for.
+    pub fn sizes(&self, b: &mut dyn Build, index: usize, sets: &'static str) -> Result<Vec<Dim>, ImportError> {
+        let value = self.operand(index)?;
+        if let Some(known) = b.known(value).and_then(Tensor::as_dims) {
+            return Ok(known);
+        }
+        let fact = b.fact(value).clone();
+        let count = fact.elements().as_usize().filter(|_| !fact.dtype.is_float() && fact.rank() <= 1);
+        let count = count.ok_or(ImportError::NotConstant { index, sets })?;
+        Ok((0..count).map(|at| b.bind(value, at)).collect::<Result<_, _>>()?)
+    }
+
+    /// Operand `index` as one size.
+    ///
+    /// # Errors
+    /// Those of [`OnnxNode::sizes`], and where it is not one number.
+    pub fn size(&self, b: &mut dyn Build, index: usize, sets: &'static str) -> Result<Dim, ImportError> {
+        let mut sizes = self.sizes(b, index, sets)?;
+        match (sizes.pop(), sizes.is_empty()) {
+            (Some(size), true) => Ok(size),
+            _ => Err(ImportError::Operand { index, found: "is not one number".into() }),
+        }
     }
 
     /// Operand `index` as numbers known when compiling.

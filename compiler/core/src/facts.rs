@@ -77,12 +77,16 @@ fn replacements(
 ) -> (BTreeMap<String, Dim>, Symbols) {
     let mut equal: BTreeMap<String, Dim> = BTreeMap::new();
     for (symbol, range) in ranges.iter() {
-        if range.high == Some(range.low) {
+        // What the data decides is checked while running, so its symbol stays.
+        if range.high == Some(range.low) && !graph.binders().contains_key(symbol) {
             equal.insert(symbol.clone(), Dim::from(range.low));
         }
     }
     for guard in graph.guards.iter().filter(|guard| guard.kind == GuardKind::Equal) {
         let (left, right) = (resolve(&guard.left, &equal), resolve(&guard.right, &equal));
+        if [&left, &right].iter().any(|dim| dim.symbols().iter().any(|name| graph.binders().contains_key(name))) {
+            continue;
+        }
         let Some((symbol, size)) = eliminated(&left, &right) else { continue };
         if let Some(other) = size.as_symbol() {
             let merged = intersect(ranges.get(&symbol), ranges.get(&other));
@@ -170,11 +174,12 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
     if diagnostics.has_errors() {
         return builder.finish();
     }
+    let mut replace = replace.clone();
     let mut values: BTreeMap<ValueId, Value> = BTreeMap::new();
     let mut shared: BTreeMap<String, Value> = BTreeMap::new();
     let mut constants: BTreeMap<(String, Identity), Value> = BTreeMap::new();
     for &input in graph.inputs() {
-        let fact = graph.fact(input).substitute(replace);
+        let fact = graph.fact(input).substitute(&replace);
         values.insert(input, builder.input(graph.input_name(input), fact));
     }
     for value in graph.order() {
@@ -197,7 +202,15 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
                     .into_iter()
                     .map(|operand| operand.and_then(|v| values.get(&v).copied()))
                     .collect();
-                let attrs = attrs.substitute(replace);
+                if let (Some(symbol), Some(&Some(of))) = (node.kind.bound_symbol(), operands.first())
+                    && let Some(size) = builder.known(of).and_then(m4c_ops::Tensor::as_dim)
+                {
+                    // With the given dimensions it is known when compiling.
+                    replace.insert(symbol, size);
+                    values.insert(value, of);
+                    continue;
+                }
+                let attrs = attrs.substitute(&replace);
                 let key = format!("{} {operands:?} {attrs}", op.name);
                 if let Some(same) = shared.get(&key) {
                     builder.add_origins(*same, &node.origins);
@@ -229,5 +242,28 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
             builder.output(&output.name, *value);
         }
     }
+    settle(builder.graph_mut(), &replace, diagnostics);
     builder.finish()
+}
+
+/// Guards over symbols whose values turned out to be known.
+fn settle(graph: &mut Graph, replace: &BTreeMap<String, Dim>, diagnostics: &mut Diagnostics) {
+    for guard in std::mem::take(&mut graph.guards) {
+        let (left, right) = (guard.left.substitute(replace), guard.right.substitute(replace));
+        let settled = Guard { kind: guard.kind, left, right };
+        if settled.known() == Some(false) {
+            let message = format!("the model relies on {guard}, which the given dimensions break");
+            diagnostics.push(Diagnostic::error(codes::GUARD_IMPOSSIBLE, message));
+        }
+        graph.assume(settled);
+    }
+    let known: Vec<String> = graph
+        .ranges
+        .keys()
+        .filter(|name| replace.get(*name).is_some_and(|size| size.as_symbol().as_ref() != Some(name)))
+        .cloned()
+        .collect();
+    known.iter().for_each(|name| {
+        graph.ranges.remove(name);
+    });
 }

@@ -6,7 +6,7 @@ use crate::plan::constants;
 use m4c_ir::{Graph, GraphBuilder, NodeKind, Origin, ValueId, verify};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::op::Meaning;
-use m4c_ops::{Attrs, Fact, Guard, Op, Symbols, Tensor, Violation};
+use m4c_ops::{Attrs, Fact, Guard, Op, Symbols, Tensor, Violation, structural};
 use m4c_target::{NodeView, OperandView, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -112,6 +112,9 @@ impl Build for Lowering<'_> {
         let facts: Vec<Option<&Fact>> =
             operands.iter().map(|value| value.map(|value| self.builder.fact(value))).collect();
         let result = op.infer(&facts, &attrs, self.builder.symbols(), &mut Vec::new())?;
+        if *op == structural::bind::OP {
+            return self.builder.apply(op, operands, attrs);
+        }
         let all_known = operands.iter().flatten().all(|&value| self.is_constant(value));
         let constant = all_known && constants::is_fixed(&attrs, &result);
         // What is known when compiling never needs a kernel.

@@ -6,7 +6,7 @@ use crate::origin::Origin;
 use m4c_ops::build::{Build, Value};
 use m4c_ops::dim::Guard;
 use m4c_ops::op::EvalError;
-use m4c_ops::{Attrs, Data, Fact, Op, Symbols, Tensor, Violation, structural};
+use m4c_ops::{Attrs, Data, Dim, Fact, Op, Symbols, Tensor, Violation, structural};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub struct GraphBuilder {
     values: Vec<Built>,
     nodes: BTreeMap<ValueId, Value>,
     origins: BTreeSet<Arc<Origin>>,
+    /// The symbols of elements that the data decides.
+    pub(crate) bound: BTreeMap<(ValueId, usize), Dim>,
 }
 
 struct Built {
@@ -30,7 +32,13 @@ struct Built {
 impl GraphBuilder {
     /// Builds on top of `graph`.
     pub fn new(graph: Graph) -> GraphBuilder {
-        GraphBuilder { graph, values: Vec::new(), nodes: BTreeMap::new(), origins: BTreeSet::new() }
+        GraphBuilder {
+            graph,
+            values: Vec::new(),
+            nodes: BTreeMap::new(),
+            origins: BTreeSet::new(),
+            bound: BTreeMap::new(),
+        }
     }
 
     /// What the nodes that follow come from.
@@ -102,6 +110,7 @@ impl GraphBuilder {
             }
         };
         self.values[value.0 as usize].node = Some(node);
+        self.nodes.insert(node, value);
         node
     }
 
@@ -152,7 +161,7 @@ impl GraphBuilder {
                 None => Some(None),
             })
             .collect();
-        let known = known?;
+        let known = known.filter(|_| op != &structural::bind::OP)?;
         let elements = fact.sizes()?.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
         let given: usize = known.iter().flatten().map(|tensor| tensor.len()).sum();
         if elements > FOLDED_ELEMENTS.max(given) {
@@ -207,5 +216,9 @@ impl Build for GraphBuilder {
 
     fn assume(&mut self, guard: Guard) {
         self.graph.assume(guard);
+    }
+
+    fn bind(&mut self, value: Value, at: usize) -> Result<Dim, Violation> {
+        self.size_of(value, at)
     }
 }

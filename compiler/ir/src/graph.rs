@@ -3,7 +3,7 @@
 use crate::constant::Constant;
 use crate::origin::Origin;
 use m4c_ops::dim::Guard;
-use m4c_ops::{Attrs, Dim, Fact, Op, Symbols};
+use m4c_ops::{Attrs, Dim, Fact, Op, Symbols, structural};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
@@ -26,7 +26,9 @@ pub struct Graph {
     pub ranges: BTreeMap<String, Range>,
     /// What must hold of sizes.
     pub guards: Vec<Guard>,
-    nodes: StableDiGraph<Node, Slot>,
+    nodes: StableDiGraph<Node, Edge>,
+    /// Which node gives a symbol its value, where no input does.
+    binders: BTreeMap<String, ValueId>,
     inputs: Vec<ValueId>,
     outputs: Vec<Output>,
 }
@@ -83,6 +85,35 @@ pub enum NodeKind {
     },
 }
 
+impl NodeKind {
+    /// The symbol that a bind gives a value to.
+    pub fn bound_symbol(&self) -> Option<String> {
+        match self {
+            NodeKind::Apply { op, attrs } if *op == &structural::bind::OP => {
+                attrs.get_dims("size").first().and_then(Dim::as_symbol)
+            }
+            _ => None,
+        }
+    }
+
+    /// The symbols that it mentions, but for one that it gives a value to.
+    fn symbols(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        match self {
+            NodeKind::Apply { .. } if self.bound_symbol().is_some() => {}
+            NodeKind::Apply { attrs, .. } => {
+                // Collects; the attributes stay as they are.
+                let _ = attrs.map_dims(&mut |dim| {
+                    names.extend(dim.symbols());
+                    Some(dim.clone())
+                });
+            }
+            NodeKind::Input(_) | NodeKind::Constant(_) => {}
+        }
+        names
+    }
+}
+
 /// A named output of the graph.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Output {
@@ -92,9 +123,14 @@ pub struct Output {
     pub value: ValueId,
 }
 
-/// Which operand an edge feeds.
+/// What a node needs another for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Slot(usize);
+enum Edge {
+    /// As the operand of this number.
+    Operand(usize),
+    /// To give a value to a symbol of its sizes.
+    Size,
+}
 
 impl Graph {
     /// An empty graph.
@@ -125,11 +161,24 @@ impl Graph {
     }
 
     fn add(&mut self, kind: NodeKind, fact: Fact, operands: &[Option<ValueId>]) -> ValueId {
+        let mut sources: BTreeSet<ValueId> = BTreeSet::new();
+        if !self.binders.is_empty() {
+            let mut names = fact.shape.iter().flat_map(Dim::symbols).collect::<BTreeSet<String>>();
+            names.extend(kind.symbols());
+            sources.extend(names.iter().filter_map(|name| self.binders.get(name)));
+        }
+        let bound = kind.bound_symbol();
         let node = Node { kind, fact, origins: BTreeSet::new(), arity: operands.len() };
         let index = self.nodes.add_node(node);
+        for source in sources {
+            self.nodes.add_edge(NodeIndex::new(source.0 as usize), index, Edge::Size);
+        }
+        if let Some(symbol) = bound {
+            self.binders.entry(symbol).or_insert(ValueId(index.index() as u32));
+        }
         for (slot, operand) in operands.iter().enumerate() {
             if let Some(operand) = operand {
-                self.nodes.add_edge(NodeIndex::new(operand.0 as usize), index, Slot(slot));
+                self.nodes.add_edge(NodeIndex::new(operand.0 as usize), index, Edge::Operand(slot));
             }
         }
         ValueId(index.index() as u32)
@@ -184,9 +233,23 @@ impl Graph {
         let index = NodeIndex::new(value.0 as usize);
         let mut operands = vec![None; self.node(value).arity];
         for edge in self.nodes.edges_directed(index, Direction::Incoming) {
-            operands[edge.weight().0] = Some(ValueId(edge.source().index() as u32));
+            if let Edge::Operand(slot) = *edge.weight() {
+                operands[slot] = Some(ValueId(edge.source().index() as u32));
+            }
         }
         operands
+    }
+
+    /// The nodes that give values to symbols of a node's sizes and attributes.
+    pub fn size_sources(&self, value: ValueId) -> Vec<ValueId> {
+        let edges = self.nodes.edges_directed(NodeIndex::new(value.0 as usize), Direction::Incoming);
+        let sources = edges.filter(|edge| *edge.weight() == Edge::Size);
+        sources.map(|edge| ValueId(edge.source().index() as u32)).collect()
+    }
+
+    /// The symbols that no input determines, with the nodes that do.
+    pub fn binders(&self) -> &BTreeMap<String, ValueId> {
+        &self.binders
     }
 
     /// The values that have this one as an operand, each once, in rising order.
@@ -255,6 +318,7 @@ impl Graph {
         while let Some(value) = stack.pop() {
             if needed.insert(value) {
                 stack.extend(self.operands(value).into_iter().flatten());
+                stack.extend(self.size_sources(value));
             }
         }
         let mut result = self.empty_copy();
@@ -279,6 +343,13 @@ impl Graph {
                 result.add_output(output.name.clone(), *value);
             }
         }
+        // What nobody needs any more gives no value to its symbol.
+        let gone = |name: &String| self.binders.contains_key(name) && !result.binders.contains_key(name);
+        let all = |guard: &Guard| [guard.left.symbols(), guard.right.symbols()].concat();
+        let guards = self.guards.iter().filter(|guard| !all(guard).iter().any(&gone)).cloned().collect();
+        let ranges = self.ranges.iter().filter(|(name, _)| !gone(name)).map(|(name, range)| (name.clone(), *range));
+        let ranges = ranges.collect();
+        (result.guards, result.ranges) = (guards, ranges);
         result
     }
 

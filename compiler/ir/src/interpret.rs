@@ -72,7 +72,7 @@ pub fn interpret_values(
         }
     }
     let shapes: Vec<Vec<usize>> = inputs.iter().map(|tensor| tensor.shape().to_vec()).collect();
-    let binding = binding::bind(graph, &shapes).map_err(InterpretError::Bind)?;
+    let mut binding = binding::bind(graph, &shapes).map_err(InterpretError::Bind)?;
 
     let order = graph.order();
     let mut last_use: BTreeMap<ValueId, usize> = BTreeMap::new();
@@ -92,6 +92,13 @@ pub fn interpret_values(
             NodeKind::Input(_) => given[&value].clone(),
             NodeKind::Constant(constant) => constant.load(graph.fact(value)).ok_or(InterpretError::Constant(value))?,
             NodeKind::Apply { op, attrs } => {
+                if let (Some(symbol), Some(tensor)) = (
+                    graph.node(value).kind.bound_symbol(),
+                    operands.first().copied().flatten().and_then(|v| values.get(&v)),
+                ) {
+                    let size = tensor.as_i64s().and_then(|sizes| sizes.first().copied()).unwrap_or(-1);
+                    binding::bind_symbol(graph, &symbol, size, &mut binding).map_err(InterpretError::Bind)?;
+                }
                 let failed = |error: String| InterpretError::Node { value, error: format!("`{}`: {error}", op.name) };
                 let attrs = attrs.bind(&binding).ok_or_else(|| failed("a size is not bound".into()))?;
                 let tensors: Vec<Option<&Tensor>> =

@@ -1,5 +1,6 @@
 //! The graph, its text form, its verifier and the interpreter over it.
 
+mod bind;
 pub mod binding;
 pub mod builder;
 pub mod constant;

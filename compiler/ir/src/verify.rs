@@ -52,7 +52,13 @@ pub fn verify(graph: &Graph) -> Vec<Broken> {
             report(None, format!("the range of `{symbol}` is empty or negative"));
         }
     }
+    let mut bound = BTreeSet::new();
     for value in order {
+        if let Some(symbol) = graph.node(value).kind.bound_symbol()
+            && !bound.insert(symbol.clone())
+        {
+            report(Some(value), format!("`{symbol}` is bound twice"));
+        }
         match &graph.node(value).kind {
             NodeKind::Input(_) => {}
             NodeKind::Constant(constant) => {

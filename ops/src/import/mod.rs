@@ -14,5 +14,6 @@ macro_rules! rooms {
 }
 
 rooms! {
+    non_zero,
     sign,
 }

@@ -76,11 +76,9 @@ fn range(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
     if dtype.is_float() {
         return Err(ImportError::Unsupported("Range over real numbers is not supported".into()));
     }
-    let bound = |index: usize, sets| -> Result<Dim, ImportError> {
-        let known = b.known(node.operand(index)?).and_then(Tensor::as_dim);
-        known.ok_or(ImportError::NotConstant { index, sets })
-    };
-    let (start, limit, step) = (bound(0, "the start")?, bound(1, "the limit")?, bound(2, "the step")?);
+    let start = node.size(b, 0, "the start")?;
+    let limit = node.size(b, 1, "the limit")?;
+    let step = node.size(b, 2, "the step")?;
     let step = match step.as_i64() {
         Some(step) if step != 0 => step,
         _ => return Err(ImportError::Operand { index: 2, found: "is not a step that is known and not 0".into() }),

@@ -1,5 +1,6 @@
 //! Forms that stand beside the operators, one room each.
 
 crate::rooms! {
+    bind,
     dim,
 }

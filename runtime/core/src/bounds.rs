@@ -114,17 +114,22 @@ impl Bounds {
     }
 }
 
-/// Applies guards of the form `symbol = expression`, so that one bound serves all names of a size.
+/// Applies guards of the form `symbol = expression` and `symbol <= expression`, so that one bound serves all names of a size.
 fn narrow(program: &Program<'_>, ranges: &mut [Interval]) {
     // Twice, because a guard may use what a later one narrows; more would only matter for longer chains.
     for _ in 0..2 {
-        for guard in program.tables.guards().iter().filter(|guard| guard.kind == GuardKind::Equal) {
-            let sides = [(guard.left, guard.right), (guard.right, guard.left)];
-            for (symbol, other) in sides {
+        for guard in program.tables.guards() {
+            let sides = match guard.kind {
+                GuardKind::Equal => [Some((guard.left, guard.right)), Some((guard.right, guard.left))],
+                GuardKind::AtMost => [Some((guard.left, guard.right)), None],
+                GuardKind::Divides => [None, None],
+            };
+            for (symbol, other) in sides.into_iter().flatten() {
                 let Some(symbol) = expression::bare_symbol(program.tables.expr(symbol)) else { continue };
                 let Ok(limit) = expression::bounds(program.tables.expr(other), ranges) else { continue };
                 let Some(range) = ranges.get_mut(symbol as usize) else { continue };
-                let meet = Interval { low: range.low.max(limit.low), high: range.high.min(limit.high) };
+                let low = if guard.kind == GuardKind::Equal { range.low.max(limit.low) } else { range.low };
+                let meet = Interval { low, high: range.high.min(limit.high) };
                 if meet.low <= meet.high {
                     *range = meet;
                 }

@@ -57,6 +57,15 @@ pub(super) fn describe(plan: &Plan, constants: &[ConstantId]) -> Result<descript
         nodes.push(description::NodeName { op: step.op.into(), scope: step.scope.clone() });
         steps.push(description::Step { kernel, operands, results, params, node });
     }
+    let mut binds = Vec::with_capacity(plan.binds.len());
+    for bind in &plan.binds {
+        let symbol = plan.symbols.iter().position(|symbol| symbol.name == bind.symbol);
+        let symbol = number(symbol.ok_or_else(|| Failure::bug("a plan binds no symbol of its own"))?)?;
+        let node = number(nodes.len())?;
+        nodes.push(description::NodeName { op: "bind".into(), scope: bind.scope.clone() });
+        let from = Box::new(program.tensor(&bind.from)?);
+        binds.push(description::Bind { symbol, from, before: number(bind.before)?, node });
+    }
     Ok(description::Program {
         name: plan.name.clone(),
         symbols,
@@ -68,6 +77,8 @@ pub(super) fn describe(plan: &Plan, constants: &[ConstantId]) -> Result<descript
         kernels,
         steps,
         nodes,
+        binds,
+        loops: Vec::new(),
         states: Vec::new(),
     })
 }

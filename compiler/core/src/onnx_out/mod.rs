@@ -19,7 +19,13 @@ use std::path::Path;
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_onnx(graph: &Graph, path: &Path) -> Result<(), Diagnostics> {
-    let mut out = Out { graph, writer: OnnxWriter::new(&graph.name), names: Vec::new(), sizes: BTreeMap::new() };
+    let mut out = Out {
+        graph,
+        writer: OnnxWriter::new(&graph.name),
+        names: Vec::new(),
+        sizes: BTreeMap::new(),
+        bound: BTreeMap::new(),
+    };
     let mut values: BTreeMap<ValueId, OnnxValue> = BTreeMap::new();
     for &input in graph.inputs() {
         let (name, fact) = (graph.input_name(input), graph.fact(input));
@@ -36,6 +42,9 @@ pub fn write_onnx(graph: &Graph, path: &Path) -> Result<(), Diagnostics> {
                     graph.operands(value).iter().map(|v| v.and_then(|v| values.get(&v).copied())).collect();
                 let facts: Vec<Option<&Fact>> =
                     graph.operands(value).iter().map(|v| v.map(|v| graph.fact(v))).collect();
+                if let (Some(symbol), Some(&Some(from))) = (graph.node(value).kind.bound_symbol(), operands.first()) {
+                    out.bound.insert(symbol, from);
+                }
                 out.apply(op, &operands, &facts, attrs, graph.fact(value))
                     .map_err(|violation| Diagnostic::bug(codes::INTERNAL, format!("%{}: {violation}", value.0)))?
             }
@@ -72,6 +81,8 @@ struct Out<'g> {
     names: Vec<String>,
     /// Lists and single sizes that are already computed, by their text.
     sizes: BTreeMap<String, OnnxValue>,
+    /// The scalars that give symbols their values.
+    bound: BTreeMap<String, OnnxValue>,
 }
 
 impl Out<'_> {

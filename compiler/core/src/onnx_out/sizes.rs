@@ -47,6 +47,10 @@ fn fold(out: &mut Out<'_>, op_type: &str, of: &[Dim]) -> OnnxValue {
 
 /// A symbol from the first input that has it as a size, or as a size plus a number.
 fn symbol(out: &mut Out<'_>, name: &str) -> OnnxValue {
+    if let Some(&scalar) = out.bound.get(name) {
+        let one = out.constant(&Tensor::list_i64(vec![1]));
+        return out.node("Reshape", &[Some(scalar), Some(one)], &[]);
+    }
     let graph = out.graph;
     let mut places = graph.inputs().iter().enumerate().flat_map(|(position, &input)| {
         graph.fact(input).shape.iter().enumerate().map(move |(axis, dim)| (position, axis, dim.clone()))

@@ -1,7 +1,7 @@
 //! Puts the chosen steps in order and every value in its place.
 
 use super::choose::{Choice, choose};
-use super::{Buffer, Place, Plan, Port, Step, StoredConstant, Tensor, bytes, symbols, tolerance};
+use super::{Bind, Buffer, Place, Plan, Port, Step, StoredConstant, Tensor, bytes, symbols, tolerance};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use m4c_ir::{Graph, ValueId};
 use m4c_ops::{Guard, Op};
@@ -37,6 +37,7 @@ pub fn plan(graph: &Graph, target: &dyn Target) -> Result<Plan, Diagnostics> {
         constants: Vec::new(),
         buffers: Vec::new(),
         steps: Vec::new(),
+        binds: Vec::new(),
         graph,
     };
     check_guards(&plan.guards)?;
@@ -64,8 +65,10 @@ impl<'p> Builder<'p> {
     fn build(mut self, target: &dyn Target) -> Result<(), Diagnostics> {
         let copied = self.place_outputs();
         for value in self.plan.graph.order() {
-            if let Some(Choice::Step(step)) = self.choices.get(&value) {
-                self.push_step(value, step);
+            match (self.plan.graph.node(value).kind.bound_symbol(), self.choices.get(&value)) {
+                (Some(symbol), Some(_)) => self.push_bind(value, symbol),
+                (None, Some(Choice::Step(step))) => self.push_step(value, step),
+                _ => {}
             }
         }
         let mut diagnostics = Diagnostics::new();
@@ -127,8 +130,32 @@ impl<'p> Builder<'p> {
         self.plan.steps.push(Step { kernel, operands: reads, result, params, op, scope });
     }
 
+    fn push_bind(&mut self, value: ValueId, symbol: String) {
+        let before = self.plan.steps.len();
+        let from = self.place(value, None);
+        if let Place::Buffer(index) = from.place
+            && let Some(buffer) = self.plan.buffers.get_mut(index)
+        {
+            // It is read once the step before is done.
+            buffer.last = buffer.last.max(before.saturating_sub(1));
+        }
+        let scope = scope(&self.plan.graph, value);
+        self.plan.binds.push(Bind { symbol, from, before, scope });
+    }
+
     /// A value as the next step's operand.
     fn read(&mut self, value: ValueId, layout: Option<&'static str>) -> Tensor {
+        let tensor = self.place(value, layout);
+        if let Place::Buffer(index) = tensor.place
+            && let Some(buffer) = self.plan.buffers.get_mut(index)
+        {
+            buffer.last = self.plan.steps.len();
+        }
+        tensor
+    }
+
+    /// A value in its place.
+    fn place(&mut self, value: ValueId, layout: Option<&'static str>) -> Tensor {
         let root = self.root(value);
         let fact = self.plan.graph.fact(value).clone();
         let stored = matches!(self.choices.get(&root), Some(Choice::Stored));
@@ -136,11 +163,6 @@ impl<'p> Builder<'p> {
             Some(place) if !stored => *place,
             _ => Place::Constant(self.constant(root, layout)),
         };
-        if let Place::Buffer(index) = place
-            && let Some(buffer) = self.plan.buffers.get_mut(index)
-        {
-            buffer.last = self.plan.steps.len();
-        }
         Tensor { place, fact }
     }
 

@@ -31,6 +31,12 @@ pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<Valu
         if !needed.contains(&value) {
             continue;
         }
+        needed.extend(graph.size_sources(value));
+        if let (Some(_), Some(&Some(of))) = (graph.node(value).kind.bound_symbol(), graph.operands(value).first()) {
+            needed.insert(of);
+            choices.insert(value, Choice::View(of));
+            continue;
+        }
         let Some(node) = NodeView::of(graph, value, &|operand| known.contains(&operand)) else {
             let input = matches!(graph.node(value).kind, NodeKind::Input(_));
             choices.insert(value, if input { Choice::Input } else { Choice::Stored });

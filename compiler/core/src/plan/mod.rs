@@ -38,6 +38,21 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// Kernel calls in order.
     pub steps: Vec<Step>,
+    /// The symbols that the data decides, in the order in which they get their values.
+    pub binds: Vec<Bind>,
+}
+
+/// A symbol that gets its value while running.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Bind {
+    /// Its name.
+    pub symbol: String,
+    /// The value, an `i64` scalar.
+    pub from: Tensor,
+    /// The step before which it is read.
+    pub before: usize,
+    /// Where in the user's model that is, for messages; may be empty.
+    pub scope: String,
 }
 
 /// A named size.

@@ -24,6 +24,11 @@ pub(super) fn symbols(plan: &Plan) -> Result<Vec<Symbol>, Diagnostics> {
         tensors.flat_map(|tensor| &tensor.fact.shape).chain(&step.params).for_each(&mut add);
     }
     plan.guards.iter().flat_map(|guard| [&guard.left, &guard.right]).for_each(&mut add);
+    for bind in &plan.binds {
+        if seen.insert(bind.symbol.clone()) {
+            names.push(bind.symbol.clone());
+        }
+    }
 
     let mut diagnostics = Diagnostics::new();
     let mut symbols = Vec::with_capacity(names.len());
@@ -39,7 +44,8 @@ pub(super) fn symbols(plan: &Plan) -> Result<Vec<Symbol>, Diagnostics> {
     }
     for symbol in &symbols {
         let fixed = symbol.range.high == Some(symbol.range.low);
-        if !fixed && !is_determined(&symbol.name, &plan.graph) {
+        let bound = plan.graph.binders().contains_key(&symbol.name);
+        if !fixed && !bound && !is_determined(&symbol.name, &plan.graph) {
             diagnostics.push(undetermined(&symbol.name, plan));
         }
     }

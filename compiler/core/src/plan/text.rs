@@ -23,7 +23,11 @@ impl fmt::Display for Plan {
         for (index, buffer) in self.buffers.iter().enumerate() {
             writeln!(f, "  buffer.{index} {} bytes, steps {} to {}", buffer.bytes, buffer.first, buffer.last)?;
         }
+        let mut binds = self.binds.iter().peekable();
         for (index, step) in self.steps.iter().enumerate() {
+            while let Some(bind) = binds.next_if(|bind| bind.before == index) {
+                writeln!(f, "  {} = {}", bind.symbol, bind.from)?;
+            }
             write!(f, "  {index}: {} = {}(", step.result, step.kernel)?;
             for (position, operand) in step.operands.iter().enumerate() {
                 f.write_str(if position > 0 { ", " } else { "" })?;
@@ -39,6 +43,9 @@ impl fmt::Display for Plan {
             }
             let place = if step.scope.is_empty() { String::new() } else { format!(" in {:?}", step.scope) };
             writeln!(f, " ; {}{place}", step.op)?;
+        }
+        for bind in binds {
+            writeln!(f, "  {} = {}", bind.symbol, bind.from)?;
         }
         for (index, port) in self.outputs.iter().enumerate() {
             writeln!(f, "  output.{index} {:?} : {}, tolerance {:e}", port.name, port.fact, port.tolerance)?;
