@@ -90,7 +90,7 @@ fn what_has_no_kernel_is_refused_with_a_reason() {
     assert!(refused("add", &["f16[2]", "f16[2]"], &[]).contains("`a` is f16"));
     assert!(refused("transpose", &["i4[2, 2]"], &["perm = [1, 0]"]).contains("no address"));
     assert!(refused("matmul", &["i32[2, 2]", "i32[2, 2]"], &[]).contains("f32"));
-    assert!(refused("cast", &["f32[2]"], &["to = i16"]).contains("`result` is i16"));
+    assert!(refused("mul", &["i4[2]", "i4[2]"], &[]).contains("`a` is i4"));
     let flat = refused("layer_norm", &["f32[2, 3]", "f32[1]", "f32[3]", "f32[]"], &["axis = 1"]);
     assert!(flat.contains("`scale` has the sizes of `x` from axis"), "{flat}");
     let deep = refused("exp", &["f32[1, 1, 1, 1, 1, 1, 1, 1, 1]"], &[]);
