@@ -30,6 +30,7 @@ mod max_pool;
 mod nest;
 mod nibbles;
 mod norm;
+mod number;
 mod pad;
 mod reduce;
 mod scatter;
