@@ -196,3 +196,104 @@ fn encode_power(b: &mut dyn Build, x: Value, how: Conversion) -> Result<Value, V
     let code = b.plain(&select::OP, &[is_number, code, nan])?;
     b.cast(code, DType::U8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::EvalBuilder;
+
+    /// Converts by the decomposition; the element types go in as attributes.
+    fn converted(x: Tensor, from: Element, to: Element, saturate: bool) -> Tensor {
+        let attrs = Attrs::none().int("from", from.number()).int("to", to.number()).flag("saturate", saturate);
+        let run = |b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs| {
+            let element = |name| Element::from_number(attrs.get_int(name)).expect("a number of the table");
+            let how = Conversion { saturate: attrs.get_flag("saturate"), ..Conversion::default() };
+            convert(b, operands[0].expect("one operand"), element("from"), element("to"), how)
+        };
+        EvalBuilder::run(run, &[Some(&x)], &attrs).expect("a value")
+    }
+
+    fn reals(values: &[f32]) -> Tensor {
+        Tensor::new(vec![values.len()], Data::F32(values.to_vec())).unwrap()
+    }
+
+    const FORMATS: [Element; 5] = [
+        Element::Float8E4M3FN,
+        Element::Float8E4M3FNUZ,
+        Element::Float8E5M2,
+        Element::Float8E5M2FNUZ,
+        Element::Float4E2M1,
+    ];
+
+    #[test]
+    fn every_pattern_becomes_its_value_and_back() {
+        for element in FORMATS.into_iter().chain([Element::Float8E8M0]) {
+            let values = element.values().unwrap();
+            let patterns = Data::from_i64(element.carrier(), 0..values.len() as i64);
+            let patterns = Tensor::new(vec![values.len()], patterns).unwrap();
+            let decoded = converted(patterns.clone(), element, Element::Float, true);
+            assert_eq!(decoded.to_string(), reals(&values).to_string(), "{element}");
+            let back = converted(decoded, Element::Float, element, false);
+            let (back, patterns) = (back.as_i64s().unwrap(), patterns.as_i64s().unwrap());
+            for ((value, back), pattern) in values.iter().zip(back).zip(patterns) {
+                let same_nan = value.is_nan() && values[back as usize].is_nan();
+                assert!(same_nan || back == pattern, "{element}: {pattern:#x} becomes {back:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_go_to_the_nearest_pattern_and_ties_to_the_even_one() {
+        for element in FORMATS {
+            let format = element.small_float().unwrap();
+            let magnitudes: Vec<f32> = (0..=format.largest).map(|pattern| format.value(pattern)).collect();
+            for (low, pair) in magnitudes.windows(2).enumerate() {
+                let middle = (pair[0] + pair[1]) / 2.0;
+                let even = if low % 2 == 0 { low } else { low + 1 } as i64;
+                let (below, above) = (f32::from_bits(middle.to_bits() - 1), f32::from_bits(middle.to_bits() + 1));
+                let found = converted(reals(&[below, middle, above]), Element::Float, element, true);
+                assert_eq!(found.as_i64s().unwrap(), [low as i64, even, low as i64 + 1], "{element} around {middle}");
+            }
+        }
+    }
+
+    #[test]
+    fn out_of_range_is_what_the_standard_says() {
+        let large = [1e6, -1e6, f32::INFINITY, f32::NEG_INFINITY];
+        for (element, saturated, plain) in [
+            (Element::Float8E4M3FN, [0x7e, 0xfe, 0x7e, 0xfe], [0x7f, 0xff, 0x7f, 0xff]),
+            (Element::Float8E4M3FNUZ, [0x7f, 0xff, 0x7f, 0xff], [0x80; 4]),
+            (Element::Float8E5M2, [0x7b, 0xfb, 0x7b, 0xfb], [0x7c, 0xfc, 0x7c, 0xfc]),
+            (Element::Float8E5M2FNUZ, [0x7f, 0xff, 0x7f, 0xff], [0x80; 4]),
+        ] {
+            for (saturate, expected) in [(true, saturated), (false, plain)] {
+                let found = converted(reals(&large), Element::Float, element, saturate);
+                assert_eq!(found.as_i64s().unwrap(), expected, "{element}, saturating: {saturate}");
+            }
+        }
+        let zeros = converted(reals(&[0.0, -0.0, -1e-20]), Element::Float, Element::Float8E4M3FN, true);
+        assert_eq!(zeros.as_i64s().unwrap(), [0, 0x80, 0x80]);
+        let zeros = converted(reals(&[0.0, -0.0, -1e-20]), Element::Float, Element::Float8E4M3FNUZ, true);
+        assert_eq!(zeros.as_i64s().unwrap(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn narrow_integers_wrap_and_the_highest_bit_of_64_is_no_sign() {
+        let list = |values: &[i64]| Tensor::list_i64(values.to_vec());
+        for (to, expected) in [
+            (Element::Uint16, vec![65535, 0, 1, 65486]),
+            (Element::Uint2, vec![3, 0, 1, 2]),
+            (Element::Int2, vec![-1, 0, 1, -2]),
+        ] {
+            let found = converted(list(&[-1, 65536, 65537, -50]), Element::Int64, to, true);
+            assert_eq!(found.as_i64s().unwrap(), expected, "{to}");
+        }
+        let bits = [u64::MAX, 1 << 63, (1 << 63) + (1 << 39) + 1, (1 << 63) + (1 << 39), 5].map(u64::cast_signed);
+        let found = converted(list(&bits), Element::Uint64, Element::Float, true);
+        let expected: Vec<f64> = bits.iter().map(|&x| f64::from(x.cast_unsigned() as f32)).collect();
+        assert_eq!(found.as_f64s().unwrap(), expected);
+        let found = converted(reals(&[1e19, 7.9, 9.3e18]), Element::Float, Element::Uint64, true);
+        let expected = [1e19f32 as u64, 7, 9.3e18f32 as u64].map(u64::cast_signed);
+        assert_eq!(found.as_i64s().unwrap(), expected);
+    }
+}

@@ -246,6 +246,10 @@ impl<'m> Importer<'m> {
         if let Some(unsupported) = self.unsupported.into_diagnostic() {
             self.diagnostics.push(unsupported);
         }
+        if let Some((name, _)) = self.elements.iter().find(|(_, element)| **element == Element::Double) {
+            let message = format!("values of type double, such as `{name}`, are computed as f32");
+            self.diagnostics.push(Diagnostic::warning(codes::DOUBLE_AS_SINGLE, message).at(self.file.path()));
+        }
         let graph = self.builder.finish();
         if !self.diagnostics.has_errors() {
             impossible(&graph.guards, self.file, &mut self.diagnostics);
