@@ -39,6 +39,18 @@ pub fn import_plain(b: &mut dyn Build, node: &OnnxNode, op: &'static Op) -> Resu
     Ok(vec![b.op(op, &operands, Attrs::none())?])
 }
 
+/// Imports a node of one operand that is computed in `f32` where its type is narrower.
+///
+/// # Errors
+/// Where the operand is missing or breaks a constraint.
+pub fn import_widened(
+    b: &mut dyn Build,
+    node: &OnnxNode,
+    f: fn(&mut dyn Build, Value) -> Result<Value, Violation>,
+) -> Result<Vec<Value>, ImportError> {
+    Ok(vec![b.widened(node.operand(0)?, f)?])
+}
+
 /// Imports an elementwise node of two or more operands as a chain of `op`.
 ///
 /// # Errors

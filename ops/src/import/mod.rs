@@ -14,5 +14,11 @@ macro_rules! rooms {
 }
 
 rooms! {
+    activation,
+    hyperbolic,
+    product,
+    reduce_log_sum,
+    remainder,
     sign,
+    trigonometry,
 }

@@ -6,7 +6,7 @@ use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
 use crate::op::{EvalError, Meaning, Op, Sample, operand, types};
-use crate::primitive::{add, exp, max, min, mul, reduce_max, reduce_sum, sub};
+use crate::primitive::{exp, reduce_max, reduce_sum, sub};
 use crate::signature::import_plain;
 use crate::table::one_flop_an_element;
 use crate::tensor::unary_float;
@@ -28,7 +28,6 @@ pub static OP: Op = Op {
     import: &[
         from("Log", 6, |b, node| import_plain(b, node, &OP)),
         from("LogSoftmax", 13, log_softmax),
-        from("Softplus", 1, softplus),
     ],
     export: crate::export_as!("Log"),
     samples: &[Sample {
@@ -53,18 +52,4 @@ fn log_softmax(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportE
     let sum = reduce_sum::apply(b, powers, axes, true)?;
     let log = b.plain(&OP, &[sum])?;
     Ok(vec![b.plain(&sub::OP, &[shifted, log])?])
-}
-
-/// `log(1 + exp(x))` as `max(x, 0) + log(1 + exp(-|x|))`, which does not overflow.
-fn softplus(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let dtype = b.fact(x).dtype;
-    let (zero, one) = (b.scalar(dtype, 0.0), b.scalar(dtype, 1.0));
-    let positive = b.plain(&max::OP, &[x, zero])?;
-    let negated = mul::negated(b, x)?;
-    let below = b.plain(&min::OP, &[x, negated])?;
-    let power = b.plain(&exp::OP, &[below])?;
-    let sum = b.plain(&add::OP, &[one, power])?;
-    let log = b.plain(&OP, &[sum])?;
-    Ok(vec![b.plain(&add::OP, &[positive, log])?])
 }
