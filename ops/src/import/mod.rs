@@ -15,7 +15,15 @@ macro_rules! rooms {
 
 rooms! {
     activation,
+    batch_norm,
+    causal_conv,
+    dropout,
+    flex_attention,
+    hardmax,
     hyperbolic,
+    linear_attention,
+    loss,
+    normalization,
     product,
     reduce_log_sum,
     remainder,
