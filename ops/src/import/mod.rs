@@ -27,6 +27,7 @@ rooms! {
     product,
     reduce_log_sum,
     remainder,
+    resize,
     sign,
     trigonometry,
 }
