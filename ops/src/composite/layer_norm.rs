@@ -76,12 +76,7 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
 }
 
 /// The elements less their mean, the mean, and the root of variance and epsilon, over the axes from `axis` on.
-fn statistics(
-    b: &mut dyn Build,
-    x: Value,
-    axis: usize,
-    epsilon: Value,
-) -> Result<(Value, Value, Value), Violation> {
+fn statistics(b: &mut dyn Build, x: Value, axis: usize, epsilon: Value) -> Result<(Value, Value, Value), Violation> {
     let axes: Vec<i64> = (axis as i64..b.fact(x).rank() as i64).collect();
     let wide = b.cast(x, DType::F32)?;
     let mean = reduce_sum::mean(b, wide, axes.clone(), true)?;

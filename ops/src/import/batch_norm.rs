@@ -28,7 +28,9 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
             moving.push(b.add(kept, added)?);
         }
     } else if node.results > 1 {
-        return Err(ImportError::Unsupported("BatchNormalization with statistics as results but `training_mode`".into()));
+        return Err(ImportError::Unsupported(
+            "BatchNormalization with statistics as results but `training_mode`".into(),
+        ));
     }
     let epsilon = f64::from(node.float("epsilon")?.unwrap_or(1e-5));
     let variance = b.plus(variance, epsilon)?;

@@ -45,7 +45,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let scale = match node.float("scale")?.filter(|scale| *scale != 0.0) {
         Some(scale) => f64::from(scale),
         None => {
-            let width = keys.shape[3].as_i64().ok_or(ImportError::NotConstant { index: 1, sets: "the width of a head" })?;
+            let width =
+                keys.shape[3].as_i64().ok_or(ImportError::NotConstant { index: 1, sets: "the width of a head" })?;
             1.0 / (width as f64).sqrt()
         }
     };
@@ -77,7 +78,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         state = b.add(state, added)?;
         // Query heads that share a state are rows of one product.
         let query = b.at(q, 1, Dim::from(place))?;
-        let sizes = [&queries.shape[0], &Dim::from(shared), &Dim::from(own / shared), &queries.shape[3]].map(Clone::clone);
+        let sizes =
+            [&queries.shape[0], &Dim::from(shared), &Dim::from(own / shared), &queries.shape[3]].map(Clone::clone);
         let query = b.reshape(query, &sizes)?;
         let read = b.matmul(query, state)?;
         let merged = values.shape[3].clone() * Dim::from(own);

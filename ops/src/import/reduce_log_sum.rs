@@ -7,8 +7,10 @@ use crate::primitive::reduce_sum;
 use crate::signature::reduction_axes;
 
 /// `ReduceLogSum` and `ReduceLogSumExp`.
-pub static IMPORT: &[OnnxImport] =
-    &[from("ReduceLogSum", 1, |b, node| import(b, node, false)), from("ReduceLogSumExp", 1, |b, node| import(b, node, true))];
+pub static IMPORT: &[OnnxImport] = &[
+    from("ReduceLogSum", 1, |b, node| import(b, node, false)),
+    from("ReduceLogSumExp", 1, |b, node| import(b, node, true)),
+];
 
 /// Of exponentials, the largest is subtracted first and added again, where it is finite.
 fn import(b: &mut dyn Build, node: &OnnxNode, of_exponentials: bool) -> Result<Vec<Value>, ImportError> {

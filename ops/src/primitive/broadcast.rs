@@ -27,11 +27,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Exact,
     flops: no_flops,
-    import: &[
-        from("Expand", 8, expand),
-        from("ConstantOfShape", 9, constant_of_shape),
-        from("Tile", 6, tile),
-    ],
+    import: &[from("Expand", 8, expand), from("ConstantOfShape", 9, constant_of_shape), from("Tile", 6, tile)],
     export: Export::Nodes(|g, node| {
         let sizes = g.sizes(&node.result.shape);
         g.node("Expand", &[node.operands[0], Some(sizes)], &[])

@@ -105,9 +105,7 @@ impl Coordinates {
                 (double(bottom.clone()), offset + bottom - top.clone(), double(top))
             }
             Mode::AlignCorners if size.is(1) => (Dim::from(0), Dim::from(0), one),
-            Mode::AlignCorners => {
-                ((from.clone() - one) * bottom.clone(), Dim::from(0), from.clone() * top - bottom)
-            }
+            Mode::AlignCorners => ((from.clone() - one) * bottom.clone(), Dim::from(0), from.clone() * top - bottom),
             Mode::Crop => return self.cropped(b, i, change, from, size),
         };
         if divisor.as_i64().is_some_and(|divisor| divisor < 1) {

@@ -37,7 +37,8 @@ const MOST_TAPS: f64 = 4096.0;
 
 impl Taps {
     pub(super) fn of(node: &OnnxNode) -> Result<Taps, ImportError> {
-        let wrong = |name: &str, found: &str| ImportError::Attribute { name: name.into(), found: format!("is `{found}`") };
+        let wrong =
+            |name: &str, found: &str| ImportError::Attribute { name: name.into(), found: format!("is `{found}`") };
         let kernel = |cubic| -> Result<Taps, ImportError> {
             let flag = |name| Ok::<bool, ImportError>(node.int(name)?.unwrap_or(0) != 0);
             let (antialias, exclude_outside) = (flag("antialias")?, flag("exclude_outside")?);
