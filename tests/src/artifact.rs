@@ -4,6 +4,7 @@ use crate::Named;
 use m4c_compiler::compile::{Silent, compile};
 use m4c_compiler::project::Project;
 use m4c_ops::{DType, Tensor};
+use m4c_runtime::executor::Threads;
 use m4c_runtime::{Arena, Artifact, Bounds, MappedFile, Program, RunOptions, Session, ThreadPool};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,10 +26,27 @@ pub fn compiled(project: &Project, output: &Path) {
 /// Where it fails.
 pub fn run(file: &Path, program: &str, inputs: &Named) -> Named {
     let mapped = MappedFile::open(file).expect("a file");
-    let artifact = Artifact::open(mapped.bytes()).expect("an artifact");
-    artifact.verify_segments().expect("whole segments");
-    let program = Program::find(&artifact, program).expect("the program");
-    let given: Vec<&Arc<Tensor>> = program.inputs().iter().map(|port| &inputs[&port.name]).collect();
+    let threads = ThreadPool::new(2).expect("threads");
+    execute(mapped.bytes(), program, inputs, &threads).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a program of an artifact once; its bytes are aligned to 64.
+///
+/// # Errors
+/// What the runtime says, or what does not fit the inputs.
+pub fn execute(bytes: &[u8], program: &str, inputs: &Named, threads: &dyn Threads) -> Result<Named, String> {
+    let failed = |error: m4c_runtime::Error| format!("the runtime: {error}");
+    let artifact = Artifact::open(bytes).map_err(failed)?;
+    artifact.verify_segments().map_err(failed)?;
+    let program = Program::find(&artifact, program).map_err(failed)?;
+    let mut given: Vec<&Arc<Tensor>> = Vec::new();
+    for port in program.inputs() {
+        let tensor = inputs.get(&port.name).ok_or_else(|| format!("input `{}` is not given", port.name))?;
+        if tensor.dtype().name() != port.dtype.name() {
+            return Err(format!("input `{}` is {}, not {}", port.name, port.dtype.name(), tensor.dtype()));
+        }
+        given.push(tensor);
+    }
     let bytes: Vec<Aligned> = given.iter().map(|tensor| Aligned::of(&tensor.to_bytes().expect("numbers"))).collect();
     let shapes: Vec<&[usize]> = given.iter().map(|tensor| tensor.shape()).collect();
 
@@ -38,51 +56,51 @@ pub fn run(file: &Path, program: &str, inputs: &Named) -> Named {
         for (&dim, &size) in port.dims.iter().zip(*shape) {
             let name = program.render(dim);
             if program.symbol(&name).is_ok() {
-                bounds.exactly(&program, &name, size as i64).expect("a size in range");
+                bounds.exactly(&program, &name, size as i64).map_err(failed)?;
             }
         }
     }
-    let threads = ThreadPool::new(2).expect("threads");
-    let mut session = Session::new(program, &bounds, &[&m4c_exec_cpu::CPU], 2, Arena::Owned).expect("a session");
-    session.bind(&shapes).expect("sizes that fit");
-    let mut outputs: Vec<Aligned> = (0..program.outputs().len())
-        .map(|index| Aligned::of(&vec![0; session.output_bytes(index).expect("bound")]))
-        .collect();
+    let mut session =
+        Session::new(program, &bounds, &[&m4c_exec_cpu::CPU], threads.count(), Arena::Owned).map_err(failed)?;
+    session.bind(&shapes).map_err(failed)?;
+    let sizes = (0..program.outputs().len()).map(|index| session.output_bytes(index).map_err(failed));
+    let mut outputs = sizes.map(|size| Ok(Aligned::of(&vec![0; size?]))).collect::<Result<Vec<_>, String>>()?;
     let given: Vec<&[u8]> = bytes.iter().map(Aligned::bytes).collect();
     let mut wanted: Vec<&mut [u8]> = outputs.iter_mut().map(Aligned::bytes_mut).collect();
-    let options = RunOptions { threads: &threads, cancel: None, observer: None };
-    session.run(&given, &mut wanted, &options).expect("a run");
-    let named = program.outputs().iter().enumerate().map(|(index, port)| {
+    let options = RunOptions { threads, cancel: None, observer: None };
+    session.run(&given, &mut wanted, &options).map_err(failed)?;
+    let mut results = Named::new();
+    for (index, port) in program.outputs().iter().enumerate() {
         let dtype = DType::parse(port.dtype.name()).expect("a type");
-        let shape = session.output_dims(index).expect("bound").to_vec();
+        let shape = session.output_dims(index).map_err(failed)?.to_vec();
         let tensor = Tensor::from_bytes(dtype, shape, outputs[index].bytes()).expect("as many bytes");
-        (port.name.clone(), Arc::new(tensor))
-    });
-    named.collect()
+        results.insert(port.name.clone(), Arc::new(tensor));
+    }
+    Ok(results)
 }
 
-/// Bytes aligned as kernels want them.
-struct Aligned {
-    words: Vec<u64>,
+/// Bytes aligned as kernels and artifacts want them.
+pub struct Aligned {
+    room: Vec<u8>,
+    start: usize,
     len: usize,
 }
 
 impl Aligned {
-    fn of(bytes: &[u8]) -> Aligned {
-        let mut words = vec![0u64; bytes.len().div_ceil(8)];
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
-            let mut whole = [0; 8];
-            whole[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_ne_bytes(whole);
-        }
-        Aligned { words, len: bytes.len() }
+    /// A copy of the bytes.
+    pub fn of(bytes: &[u8]) -> Aligned {
+        let mut room = vec![0; bytes.len() + 64];
+        let start = room.as_ptr().align_offset(64);
+        room[start..start + bytes.len()].copy_from_slice(bytes);
+        Aligned { room, start, len: bytes.len() }
     }
 
-    fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.words)[..self.len]
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.room[self.start..self.start + self.len]
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
+        &mut self.room[self.start..self.start + self.len]
     }
 }

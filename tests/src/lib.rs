@@ -1,6 +1,7 @@
 //! Tests across crates: what they share to run models in several engines and compare the results.
 
 pub mod artifact;
+pub mod conformance;
 pub mod models;
 pub mod npz;
 pub mod onnxruntime;

@@ -41,6 +41,7 @@ pub fn run(jobs: &[Job]) -> Vec<Named> {
     (0..jobs.len()).map(|index| npz::read(&place("out", index))).collect()
 }
 
-fn python() -> PathBuf {
+/// The Python interpreter that has the packages of scripts/requirements.txt.
+pub fn python() -> PathBuf {
     std::env::var_os("M4C_PYTHON").map_or_else(|| root().join(".venv/bin/python"), |path| Path::new(&path).into())
 }

@@ -39,6 +39,19 @@ pub fn emit(
     Ok(length)
 }
 
+/// The artifact of several programs in memory.
+///
+/// # Errors
+/// Why a constant cannot be computed.
+pub fn to_bytes(plans: &[Plan], provenance: &Provenance, target: &dyn Target) -> Result<Vec<u8>, Diagnostics> {
+    let mut bytes = io::Cursor::new(Vec::new());
+    match write(plans, provenance, target, &mut bytes, &mut |_, _| {}) {
+        Ok(_) => Ok(bytes.into_inner()),
+        Err(Failure::Diagnostic(diagnostic)) => Err((*diagnostic).into()),
+        Err(Failure::Io(error)) => Err(Diagnostic::bug(codes::INTERNAL, error.to_string()).into()),
+    }
+}
+
 /// Why an artifact cannot be written.
 pub(crate) enum Failure {
     /// The file is to blame.

@@ -1,6 +1,5 @@
 //! Attributes of a node as plain data.
 
-use super::tensor_fact;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::onnx::message::{AttributeProto, attribute_proto::AttributeType};
 use crate::onnx::{ModelFile, Node, TensorRef};
@@ -55,8 +54,7 @@ fn kind(attr: &AttributeProto) -> AttributeType {
 /// # Errors
 /// Where its type is none of ours.
 pub(super) fn tensor_of(tensor: &TensorRef, node: Node<'_>) -> Result<Tensor, Diagnostic> {
-    let read = tensor_fact(tensor).and_then(|fact| Tensor::from_bytes(fact.dtype, fact.sizes()?, tensor.bytes()));
-    read.ok_or_else(|| {
+    super::tensor(tensor).ok_or_else(|| {
         let message = format!("a constant of type {} has no storage type here", tensor.dtype.name());
         node.error(codes::UNSUPPORTED_DTYPE, message).help("export the model with f32 and i64 constants")
     })

@@ -15,7 +15,7 @@ use m4c_ir::{Graph, GraphBuilder, Origin};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::dim::Guard;
 use m4c_ops::onnx::{ImportError, OnnxNode};
-use m4c_ops::{Fact, table};
+use m4c_ops::{Fact, Tensor, table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -249,6 +249,12 @@ pub(crate) fn broken(graph: &Graph, diagnostics: &mut Diagnostics) {
 /// The fact of a type that an ONNX file declares, where it is one of ours.
 pub(crate) fn dtype(element: onnx::ElementType) -> Option<m4c_ops::DType> {
     m4c_ops::onnx::dtype_from_onnx(element as i64)
+}
+
+/// The elements of a file's tensor, where their type is one of ours.
+pub fn tensor(stored: &onnx::TensorRef) -> Option<Tensor> {
+    let fact = tensor_fact(stored)?;
+    Tensor::from_bytes(fact.dtype, fact.sizes()?, stored.bytes())
 }
 
 /// What a file's tensor is as a value.

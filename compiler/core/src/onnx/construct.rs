@@ -1,9 +1,32 @@
-//! Short ways to make messages: nodes, attributes and tensors.
+//! Short ways to make messages: from files, and nodes, attributes and tensors from their parts.
 
 use super::ElementType;
 use super::message::attribute_proto::AttributeType as Kind;
-use super::message::{AttributeProto, GraphProto, NodeProto, StringStringEntryProto, TensorProto};
+use super::message::{AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto};
+use prost::Message;
 use prost::bytes::Bytes;
+
+/// Messages as they stand in files of their own.
+macro_rules! file_messages {
+    ($($message:ty)*) => {$(
+        impl $message {
+            /// Reads a message; nothing of its content is checked.
+            ///
+            /// # Errors
+            /// Why the bytes are none.
+            pub fn from_file_bytes(bytes: &[u8]) -> Result<Self, String> {
+                Self::decode(bytes).map_err(|error| error.to_string())
+            }
+
+            /// The bytes of a file that holds it.
+            pub fn to_file_bytes(&self) -> Vec<u8> {
+                self.encode_to_vec()
+            }
+        }
+    )*};
+}
+
+file_messages! { ModelProto TensorProto }
 
 impl NodeProto {
     /// A node of ONNX's own domain. An empty name is an input that is left out.
