@@ -88,9 +88,9 @@ fn code_of(code: RuntimeCode) -> Code {
         WrongDtype => codes::RUN_INPUT_DTYPE,
         WrongInputCount => codes::RUN_INPUT_MISSING,
         WrongName => codes::RUN_INPUT_UNKNOWN,
-        UnboundedSymbol | BoundOutOfRange | WrongRank | DimMismatch | GuardFailed | OutOfBounds => {
-            codes::RUN_INPUT_SHAPE
-        }
+        UnboundedSymbol | BoundOutOfRange | WrongRank | DimMismatch | GuardFailed | OutOfBounds | UnboundedState
+        | StateBoundOutOfRange | StateFull | StateMismatch => codes::RUN_INPUT_SHAPE,
+        StateEmpty => codes::RUN_INPUT_MISSING,
         TooLarge | IndexOutOfRange | Cancelled | Io => codes::RUN_FAILED,
         // What is left is between m4c's compiler, its runtime and this program.
         _ => codes::INTERNAL,

@@ -47,7 +47,14 @@ impl<'a> Memory<'a> {
         }
     }
 
-    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Memory::Owned { bytes, start, len } => bytes.get(*start..*start + *len).unwrap_or(&[]),
+            Memory::Borrowed(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Memory::Owned { bytes, start, len } => bytes.get_mut(*start..*start + *len).unwrap_or(&mut []),
             Memory::Borrowed(bytes) => bytes,

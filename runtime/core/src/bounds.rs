@@ -8,6 +8,7 @@ use m4c_format::expression::{self, Interval};
 
 use crate::error::{Code, Error};
 use crate::program::Program;
+use crate::states::States;
 
 /// A range for every symbol, at first the one that the model declares.
 #[derive(Clone, Debug)]
@@ -60,6 +61,33 @@ impl Bounds {
             return Err(Error::at(Code::BoundOutOfRange, symbol as u32));
         }
         *slot = range;
+        Ok(self)
+    }
+
+    /// Bounds the symbols that sizes of states determine by what the states were made for.
+    ///
+    /// # Errors
+    /// [`Code::StatesMissing`] for states of another artifact, [`Code::BoundOutOfRange`] where the smallest value of a
+    /// symbol is already too large for them.
+    pub fn within(&mut self, program: &Program<'_>, states: &States<'_>) -> Result<&mut Bounds, Error> {
+        if !states.are_of(program.artifact) {
+            return Err(Error::new(Code::StatesMissing).because("the states belong to another artifact"));
+        }
+        for used in program.tables.states() {
+            let most = states.most(used.state as usize).unwrap_or(&[]);
+            for port in [&used.read, &used.write].into_iter().flatten() {
+                for (&expr, &most) in port.dims.iter().zip(most) {
+                    let Some(affine) = expression::affine(program.tables.expr(expr)) else { continue };
+                    let most = i64::try_from(most).unwrap_or(i64::MAX);
+                    let Some(rest) = most.checked_sub(affine.offset).filter(|_| affine.scale > 0) else { continue };
+                    let Some(range) = self.ranges.get_mut(affine.symbol as usize) else { continue };
+                    range.high = range.high.min(rest.div_euclid(affine.scale));
+                    if range.high < range.low {
+                        return Err(Error::at(Code::BoundOutOfRange, affine.symbol));
+                    }
+                }
+            }
+        }
         Ok(self)
     }
 

@@ -11,7 +11,7 @@ pub(crate) enum Use {
     Scratch,
 }
 
-/// A part of the arena, or with `len` unused the output number `start`.
+/// A part of the arena or of the states, or with `len` unused the output number `start`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Piece {
     pub(crate) start: usize,
@@ -53,11 +53,12 @@ impl<'d> Slices<'d> {
         }
     }
 
-    /// Cuts pieces out of the arena. They are sorted by start; only operands may repeat one. `None` where they overlap.
-    pub(crate) fn carve_arena(&mut self, arena: &'d mut [u8], pieces: &[Piece]) -> Option<()> {
-        let (mut rest, mut base) = (arena, 0);
+    /// Cuts pieces out of the arena or the states. They are sorted by start; only operands may repeat one, and the longest
+    /// of them comes first. Empty ones are left out. `None` where they overlap.
+    pub(crate) fn carve_bytes(&mut self, bytes: &'d mut [u8], pieces: &[Piece]) -> Option<()> {
+        let (mut rest, mut base) = (bytes, 0);
         let mut shared: Option<(usize, &'d [u8])> = None;
-        for piece in pieces {
+        for piece in pieces.iter().filter(|piece| piece.len > 0) {
             if let (Some((start, bytes)), Use::Operand(index)) = (shared, piece.role)
                 && start == piece.start
             {

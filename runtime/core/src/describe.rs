@@ -29,6 +29,13 @@ fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
         Code::UnboundedSymbol | Code::BoundOutOfRange | Code::OutOfBounds => {
             quoted("symbol", tables.symbols().get(index).map(|symbol| &*symbol.name))
         }
+        Code::UnboundedState
+        | Code::StateBoundOutOfRange
+        | Code::StateEmpty
+        | Code::StateFull
+        | Code::StateMismatch
+        | Code::StateChanged => state(program, index),
+        Code::BufferTooSmall if detail == "state" => state(program, index),
         Code::UnknownKernel | Code::MissingExecutor => match tables.kernels().get(index) {
             Some(kernel) => format!("kernel `{}` of executor `{}`", kernel.name, kernel.executor),
             None => format!("kernel {at}"),
@@ -55,5 +62,22 @@ fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
         }
         Code::SegmentDamaged => format!("segment {at}"),
         _ => format!("at {at}"),
+    }
+}
+
+/// A state by its name and, where the program has it, the ports that it replaced.
+fn state(program: &Program<'_>, index: usize) -> String {
+    let Some(state) = program.artifact.states().get(index) else { return format!("state {index}") };
+    let used = program.states().iter().find(|used| used.state as usize == index);
+    let ports = used.into_iter().flat_map(|used| [&used.read, &used.write]).flatten();
+    let ports: alloc::vec::Vec<String> = ports
+        .map(|port| {
+            let dims: alloc::vec::Vec<String> = port.dims.iter().map(|&dim| program.render(dim)).collect();
+            format!("`{}` {}[{}]", port.name, port.dtype.name(), dims.join(", "))
+        })
+        .collect();
+    match &*ports {
+        [] => format!("state `{}`", state.name),
+        ports => format!("state `{}`, which is {}", state.name, ports.join(" and ")),
     }
 }

@@ -38,7 +38,7 @@ impl Program<'_> {
 
 fn table_bytes(program: &Program<'_>) -> usize {
     let tables = program.tables;
-    let ports = tables.inputs().len() + tables.outputs().len();
+    let ports = tables.inputs().len() + tables.outputs().len() + 2 * tables.states().len();
     let tensors = tables.operands().len() + tables.results().len();
     let piece = size_of::<crate::carve::Piece>();
     let words = tables.expr_count() + tables.params().len() + 4 * tables.symbols().len();

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use m4c_format::program::Port;
-use m4c_format::{Artifact, DType, expression};
+use m4c_format::{Artifact, DType, StateUse, expression};
 
 use crate::error::{Code, Error};
 
@@ -41,6 +41,11 @@ impl<'a> Program<'a> {
         Ok(Program { artifact, tables })
     }
 
+    /// The artifact that the program is of.
+    pub fn artifact(&self) -> &'a Artifact<'a> {
+        self.artifact
+    }
+
     /// The name, unique in the artifact.
     pub fn name(&self) -> &'a str {
         self.tables.name()
@@ -75,6 +80,21 @@ impl<'a> Program<'a> {
     /// [`Code::WrongName`].
     pub fn output(&self, name: &str) -> Result<usize, Error> {
         position(self.outputs(), name)
+    }
+
+    /// The states that the program reads or writes.
+    pub fn states(&self) -> &'a [StateUse] {
+        self.tables.states()
+    }
+
+    /// The number of the state that replaced the input or output with this name.
+    ///
+    /// # Errors
+    /// [`Code::WrongName`].
+    pub fn state(&self, name: &str) -> Result<usize, Error> {
+        let named = |port: &Option<Port>| port.as_ref().is_some_and(|port| port.name == name);
+        let found = self.states().iter().find(|used| named(&used.read) || named(&used.write));
+        found.map(|used| used.state as usize).ok_or(Error::new(Code::WrongName))
     }
 
     /// The number of the symbol with this name.

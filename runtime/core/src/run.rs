@@ -11,6 +11,7 @@ use crate::carve::Slices;
 use crate::error::{Code, Error};
 use crate::executor::{Kernel, Shape, SingleThread, StepData, StepShape, Threads};
 use crate::session::Session;
+use crate::states::States;
 
 /// Sees every step, for profiling.
 pub trait Observer {
@@ -45,9 +46,35 @@ impl Session<'_> {
     /// # Errors
     /// [`Code::NotBound`], the codes from 300 to 399 for the buffers, and the codes from 400 to 499.
     pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]], options: &RunOptions<'_>) -> Result<(), Error> {
+        self.run_on(inputs, outputs, None, options)
+    }
+
+    /// Computes all outputs and changes the states, whose sizes must be those that were bound. A run that fails leaves
+    /// states that it adds to or carries as they were; those that it writes without reading them are then empty.
+    ///
+    /// # Errors
+    /// Those of [`Session::run`], and [`Code::StateChanged`] where the states are not as they were bound.
+    pub fn run_with(
+        &mut self,
+        inputs: &[&[u8]],
+        outputs: &mut [&mut [u8]],
+        states: &mut States<'_>,
+        options: &RunOptions<'_>,
+    ) -> Result<(), Error> {
+        self.run_on(inputs, outputs, Some(states), options)
+    }
+
+    fn run_on(
+        &mut self,
+        inputs: &[&[u8]],
+        outputs: &mut [&mut [u8]],
+        mut states: Option<&mut States<'_>>,
+        options: &RunOptions<'_>,
+    ) -> Result<(), Error> {
         if !self.bound {
             return Err(Error::new(Code::NotBound));
         }
+        self.require_states(states.as_deref())?;
         if inputs.len() != self.sizes.inputs.len() || outputs.len() != self.sizes.outputs.len() {
             return Err(Error::new(Code::WrongInputCount));
         }
@@ -56,6 +83,11 @@ impl Session<'_> {
         }
         for (index, (bytes, shape)) in outputs.iter().zip(&self.sizes.outputs).enumerate() {
             check_buffer(bytes, shape, index, "output")?;
+        }
+        if let Some(states) = states.as_deref_mut() {
+            self.check_states(states, Code::StateChanged)?;
+            self.place_states(states);
+            self.program.states().iter().for_each(|used| states.begin(used));
         }
         let threads = Limited { inner: options.threads, most: self.threads };
         for index in 0..self.steps.len() {
@@ -66,9 +98,17 @@ impl Session<'_> {
             if let Some(observer) = options.observer {
                 observer.before_step(index, step.node);
             }
-            self.run_step(index, step, inputs, outputs, &threads)?;
+            let bytes = states.as_deref_mut().map_or(&mut [][..], States::memory_mut);
+            self.run_step(index, step, inputs, outputs, bytes, &threads)?;
             if let Some(observer) = options.observer {
                 observer.after_step(index, step.node);
+            }
+        }
+        if let Some(states) = states {
+            for (used, after) in self.program.states().iter().zip(&self.sizes.writes) {
+                if used.write.is_some() {
+                    states.commit(used, after.dims);
+                }
             }
         }
         Ok(())
@@ -80,6 +120,7 @@ impl Session<'_> {
         step: &StepRow,
         inputs: &[&[u8]],
         outputs: &mut [&mut [u8]],
+        states: &mut [u8],
         threads: &dyn Threads,
     ) -> Result<(), Error> {
         // By subtyping the list of static slices becomes one of shorter ones, and goes back empty.
@@ -88,7 +129,8 @@ impl Session<'_> {
         slices.reset(shape.operands.len(), shape.results.len());
         let pieces = self.steps.get(index);
         let carved = pieces.and_then(|pieces| {
-            slices.carve_arena(self.memory.bytes(), self.arena_pieces.get(pieces.arena.clone())?)?;
+            slices.carve_bytes(self.memory.bytes_mut(), self.arena_pieces.get(pieces.arena.clone())?)?;
+            slices.carve_bytes(states, self.state_pieces.get(pieces.states.clone())?)?;
             slices.carve_outputs(outputs, self.output_pieces.get(pieces.outputs.clone())?)?;
             let operands = self.program.tables.operands().get(step.operands.clone())?;
             for (position, (tensor, shape)) in operands.iter().zip(shape.operands).enumerate() {
@@ -96,7 +138,7 @@ impl Session<'_> {
                 match tensor.place {
                     Place::Input => *slot = inputs.get(tensor.index as usize)?,
                     Place::Constant => *slot = self.program.artifact.constant_bytes(tensor.index),
-                    Place::Absent | Place::Buffer | Place::Output => {}
+                    Place::Absent | Place::Buffer | Place::Output | Place::State | Place::NextState => {}
                 }
                 slices.trim_operand(position, shape.map_or(0, |shape| shape.bytes))?;
             }

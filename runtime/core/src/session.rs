@@ -17,6 +17,7 @@ use crate::plan::{Plan, Slot};
 use crate::program::Program;
 use crate::sizes::Sizes;
 use crate::solve::Solver;
+use crate::states::States;
 
 /// A program ready to be bound to sizes and run. One thread at a time uses it; sessions share nothing but the artifact.
 pub struct Session<'a> {
@@ -29,6 +30,9 @@ pub struct Session<'a> {
     pub(crate) steps: Vec<StepPieces>,
     pub(crate) arena_pieces: Vec<Piece>,
     pub(crate) output_pieces: Vec<Piece>,
+    /// Where they lie is decided by each run.
+    pub(crate) state_pieces: Vec<Piece>,
+    pub(crate) state_tensors: Vec<StateTensor>,
     pub(crate) slices: Slices<'static>,
     /// Bytes of working memory that each step needs at the bound sizes.
     pub(crate) scratch: Vec<usize>,
@@ -45,6 +49,17 @@ pub struct Session<'a> {
 pub(crate) struct StepPieces {
     pub(crate) arena: Range<usize>,
     pub(crate) outputs: Range<usize>,
+    pub(crate) states: Range<usize>,
+}
+
+/// An operand or result of a step that lies in a state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StateTensor {
+    /// Which of the states of the program.
+    pub(crate) used: usize,
+    /// Whether it is the state as the run leaves it.
+    pub(crate) next: bool,
+    pub(crate) role: Use,
 }
 
 impl<'a> Session<'a> {
@@ -80,6 +95,8 @@ impl<'a> Session<'a> {
             steps: Vec::with_capacity(steps.len()),
             arena_pieces: Vec::new(),
             output_pieces: Vec::new(),
+            state_pieces: Vec::new(),
+            state_tensors: Vec::new(),
             slices: Slices::with_capacity(longest(|step| step.operands.len()), longest(|step| step.results.len())),
             scratch: vec![0; steps.len()],
             symbols: vec![0; ranges.len()],
@@ -103,17 +120,30 @@ impl<'a> Session<'a> {
     /// # Errors
     /// The codes from 300 to 399, and [`Code::BadStep`] where a kernel refuses the sizes. The session is then not bound.
     pub fn bind(&mut self, shapes: &[&[usize]]) -> Result<(), Error> {
+        self.bind_to(shapes, None)
+    }
+
+    /// Binds the sizes of all inputs and of the states as they are now, which must not change until the run.
+    ///
+    /// # Errors
+    /// Those of [`Session::bind`], and [`Code::StateFull`] where the run would need more room than the states have.
+    pub fn bind_with(&mut self, shapes: &[&[usize]], states: &States<'_>) -> Result<(), Error> {
+        self.bind_to(shapes, Some(states))
+    }
+
+    fn bind_to(&mut self, shapes: &[&[usize]], states: Option<&States<'_>>) -> Result<(), Error> {
         let was_bound = core::mem::replace(&mut self.bound, false);
         let inputs = self.program.tables.inputs();
         if shapes.len() != inputs.len() {
             return Err(Error::new(Code::WrongInputCount));
         }
+        self.require_states(states)?;
         for (index, (shape, port)) in shapes.iter().zip(inputs).enumerate() {
             if shape.len() != port.dims.len() {
                 return Err(Error::at(Code::WrongRank, index as u32));
             }
         }
-        self.solver.solve(shapes, &mut self.solved)?;
+        self.solver.solve(shapes, states, &mut self.solved)?;
         self.check_ranges()?;
         let fresh = !was_bound || self.solved != self.symbols;
         if fresh {
@@ -131,6 +161,11 @@ impl<'a> Session<'a> {
                 return Err(Error::at(Code::GuardFailed, guard));
             }
             self.sizes.fill(&self.program)?;
+        }
+        if let Some(states) = states {
+            self.check_states(states, Code::StateMismatch)?;
+        }
+        if fresh {
             self.check_steps()?;
         }
         self.bound = true;
@@ -186,6 +221,13 @@ impl<'a> Session<'a> {
                     return Err(Error::at(Code::BadStep, step.node).because("a tensor is larger than its place"));
                 }
             }
+            for (tensor, shape) in results.iter().zip(shape.results) {
+                let whole =
+                    tensor.place != Place::NextState || self.written(tensor.index as usize).len() == shape.bytes;
+                if !whole {
+                    return Err(Error::at(Code::BadStep, step.node).because("a step writes a part of a state"));
+                }
+            }
             kernel.check(&shape).map_err(|code| Error::at(code, step.node))?;
             let need = kernel.scratch(&shape, self.threads);
             if self.scratch_slots.get(index).is_none_or(|slot| slot.bytes < need) {
@@ -205,6 +247,8 @@ impl<'a> Session<'a> {
             Place::Buffer => Some(self.buffers.get(index).map_or(0, |slot| slot.bytes)),
             Place::Input => Some(self.sizes.inputs.get(index).map_or(0, |shape| shape.bytes)),
             Place::Output => Some(self.sizes.outputs.get(index).map_or(0, |shape| shape.bytes)),
+            Place::State => Some(self.sizes.reads.get(index).map_or(0, |shape| shape.bytes)),
+            Place::NextState => Some(self.sizes.writes.get(index).map_or(0, |shape| shape.bytes)),
             Place::Absent | Place::Constant => None,
         }
     }
@@ -212,7 +256,7 @@ impl<'a> Session<'a> {
     fn cut_pieces(&mut self) {
         let tables = self.program.tables;
         for (index, step) in tables.steps().iter().enumerate() {
-            let starts = (self.arena_pieces.len(), self.output_pieces.len());
+            let starts = (self.arena_pieces.len(), self.output_pieces.len(), self.state_tensors.len());
             let operands = tables.operands().get(step.operands.clone()).unwrap_or(&[]);
             for (position, tensor) in operands.iter().enumerate() {
                 self.add_piece(tensor, Use::Operand(position as u32));
@@ -224,12 +268,16 @@ impl<'a> Session<'a> {
             if let Some(slot) = self.scratch_slots.get(index).filter(|slot| slot.bytes > 0) {
                 self.arena_pieces.push(Piece { start: slot.offset, len: slot.bytes, role: Use::Scratch });
             }
-            let pieces =
-                StepPieces { arena: starts.0..self.arena_pieces.len(), outputs: starts.1..self.output_pieces.len() };
+            let pieces = StepPieces {
+                arena: starts.0..self.arena_pieces.len(),
+                outputs: starts.1..self.output_pieces.len(),
+                states: starts.2..self.state_tensors.len(),
+            };
             self.arena_pieces.get_mut(pieces.arena.clone()).unwrap_or(&mut []).sort_unstable();
             self.output_pieces.get_mut(pieces.outputs.clone()).unwrap_or(&mut []).sort_unstable();
             self.steps.push(pieces);
         }
+        self.state_pieces = vec![Piece { start: 0, len: 0, role: Use::Scratch }; self.state_tensors.len()];
     }
 
     fn add_piece(&mut self, tensor: &Tensor, role: Use) {
@@ -242,6 +290,8 @@ impl<'a> Session<'a> {
                 }
             }
             Place::Output => self.output_pieces.push(Piece { start: index, len: 0, role }),
+            Place::State => self.state_tensors.push(StateTensor { used: index, next: false, role }),
+            Place::NextState => self.state_tensors.push(StateTensor { used: index, next: true, role }),
             Place::Absent | Place::Constant | Place::Input => {}
         }
     }

@@ -19,6 +19,10 @@ pub(crate) struct Sizes {
     params: Vec<i64>,
     pub(crate) inputs: Vec<Shape>,
     pub(crate) outputs: Vec<Shape>,
+    /// What each state of the program is before a run; an empty shape where it is not read.
+    pub(crate) reads: Vec<Shape>,
+    /// What each state of the program is after a run; an empty shape where it is not written.
+    pub(crate) writes: Vec<Shape>,
 }
 
 const EMPTY: Shape = Shape { dtype: DType::Bool, dims: Dims::SCALAR, bytes: 0 };
@@ -34,6 +38,8 @@ impl Sizes {
             params: vec![0; tables.params().len()],
             inputs: vec![EMPTY; tables.inputs().len()],
             outputs: vec![EMPTY; tables.outputs().len()],
+            reads: vec![EMPTY; tables.states().len()],
+            writes: vec![EMPTY; tables.states().len()],
         }
     }
 
@@ -57,6 +63,13 @@ impl Sizes {
         for (ports, shapes) in ports {
             for (port, slot) in ports.iter().zip(shapes) {
                 *slot = shape(values, port.dtype, &port.dims)?;
+            }
+        }
+        for ((used, read), write) in tables.states().iter().zip(&mut self.reads).zip(&mut self.writes) {
+            for (port, slot) in [(&used.read, read), (&used.write, write)] {
+                if let Some(port) = port {
+                    *slot = shape(values, port.dtype, &port.dims)?;
+                }
             }
         }
         for (slot, &expr) in self.params.iter_mut().zip(tables.params()) {
@@ -106,7 +119,9 @@ fn operand_shape(values: &[i64], artifact: &Artifact<'_>, operand: &Tensor) -> R
             let bytes = usize::try_from(constant.length).map_err(|_| bad)?;
             Ok(Some(Shape { dtype: constant.dtype, dims: Dims::new(sizes).ok_or(bad)?, bytes }))
         }
-        Place::Buffer | Place::Input | Place::Output => shape(values, operand.dtype, &operand.dims).map(Some),
+        Place::Buffer | Place::Input | Place::Output | Place::State | Place::NextState => {
+            shape(values, operand.dtype, &operand.dims).map(Some)
+        }
     }
 }
 

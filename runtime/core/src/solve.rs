@@ -1,4 +1,4 @@
-//! Finds the values of symbols from the sizes of inputs.
+//! Finds the values of symbols from the sizes of inputs and states.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,6 +7,7 @@ use m4c_format::expression::{self, Affine, Interval};
 
 use crate::error::{Code, Error};
 use crate::program::Program;
+use crate::states::States;
 
 /// Where each symbol's value comes from; made once a session.
 #[derive(Debug)]
@@ -20,21 +21,32 @@ enum Source {
     Fixed(i64),
     /// A size of an input, which is `scale * symbol + offset`.
     Size { input: usize, dim: usize, affine: Affine },
+    /// A size of a state that the program reads, which is `scale * symbol + offset`.
+    StateSize { state: usize, axis: usize, affine: Affine },
 }
 
 impl Solver {
-    /// Prefers a size that is the symbol itself, then the first that determines it.
+    /// Prefers a size that is the symbol itself, then an input to a state, then the first that determines it.
     pub(crate) fn new(program: &Program<'_>, ranges: &[Interval]) -> Result<Solver, Error> {
-        let mut found: Vec<Option<(bool, Source)>> = vec![None; ranges.len()];
+        let mut found: Vec<Option<(u8, Source)>> = vec![None; ranges.len()];
+        let mut offer = |expr: u32, from_state: bool, source: &dyn Fn(Affine) -> Source| {
+            let steps = program.tables.expr(expr);
+            let Some(affine) = expression::affine(steps) else { return };
+            let rank = 2 * u8::from(expression::bare_symbol(steps).is_none()) + u8::from(from_state);
+            let Some(slot) = found.get_mut(affine.symbol as usize) else { return };
+            if slot.is_none_or(|(known, _)| rank < known) {
+                *slot = Some((rank, source(affine)));
+            }
+        };
         for (input, port) in program.tables.inputs().iter().enumerate() {
             for (dim, &expr) in port.dims.iter().enumerate() {
-                let steps = program.tables.expr(expr);
-                let Some(affine) = expression::affine(steps) else { continue };
-                let bare = expression::bare_symbol(steps).is_some();
-                let Some(slot) = found.get_mut(affine.symbol as usize) else { continue };
-                if slot.is_none_or(|(was_bare, _)| bare && !was_bare) {
-                    *slot = Some((bare, Source::Size { input, dim, affine }));
-                }
+                offer(expr, false, &|affine| Source::Size { input, dim, affine });
+            }
+        }
+        for used in program.tables.states() {
+            let state = used.state as usize;
+            for (axis, &expr) in used.read.iter().flat_map(|port| port.dims.iter()).enumerate() {
+                offer(expr, true, &|affine| Source::StateSize { state, axis, affine });
             }
         }
         let mut sources = Vec::with_capacity(ranges.len());
@@ -52,13 +64,22 @@ impl Solver {
     }
 
     /// Fills in the symbols. Ranks of the shapes were checked.
-    pub(crate) fn solve(&self, shapes: &[&[usize]], symbols: &mut [i64]) -> Result<(), Error> {
+    pub(crate) fn solve(
+        &self,
+        shapes: &[&[usize]],
+        states: Option<&States<'_>>,
+        symbols: &mut [i64],
+    ) -> Result<(), Error> {
         for (source, symbol) in self.sources.iter().zip(symbols) {
             *symbol = match *source {
                 Source::Fixed(value) => value,
                 Source::Size { input, dim, affine } => {
                     let size = shapes.get(input).and_then(|shape| shape.get(dim)).copied();
                     size.and_then(|size| invert(size, affine)).ok_or(Error::at(Code::DimMismatch, input as u32))?
+                }
+                Source::StateSize { state, axis, affine } => {
+                    let states = states.ok_or(Error::new(Code::StatesMissing))?;
+                    invert(states.size(state, axis)?, affine).ok_or(Error::at(Code::StateMismatch, state as u32))?
                 }
             };
         }

@@ -8,6 +8,7 @@ use crate::description::{DType, Provenance};
 use crate::error::{Code, Error};
 use crate::header::{self, Header};
 use crate::program::Program;
+use crate::state::{self, State};
 use crate::validate;
 
 /// A checked artifact.
@@ -18,6 +19,7 @@ pub struct Artifact<'a> {
     programs: Vec<Program>,
     segments: Vec<Segment>,
     constants: Vec<Constant>,
+    states: Vec<State>,
     provenance: Provenance,
 }
 
@@ -61,11 +63,13 @@ impl<'a> Artifact<'a> {
         validate::segments(&decoded.segments, &header)?;
         validate::constants(&decoded.constants, &decoded.segments)?;
         validate::program_names(&decoded.programs)?;
+        state::check_states(&decoded.states)?;
         for program in &decoded.programs {
             validate::program(program, &decoded.constants)?;
+            state::check_uses(program, &decoded.states)?;
         }
-        let crate::decode::Decoded { programs, segments, constants, provenance } = decoded;
-        Ok(Artifact { bytes, description, programs, segments, constants, provenance })
+        let crate::decode::Decoded { programs, segments, constants, states, provenance } = decoded;
+        Ok(Artifact { bytes, description, programs, segments, constants, states, provenance })
     }
 
     /// Compares the content of every segment with its hash.
@@ -118,6 +122,11 @@ impl<'a> Artifact<'a> {
     /// The tensors that programs read.
     pub fn constants(&self) -> &[Constant] {
         &self.constants
+    }
+
+    /// What programs share beyond a run.
+    pub fn states(&self) -> &[State] {
+        &self.states
     }
 
     /// The bytes of a constant; empty for a number out of range.

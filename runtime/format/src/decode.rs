@@ -10,16 +10,18 @@ use planus::{ReadAsRoot, Vector, VectorRead};
 
 use crate::MAX_RANK;
 use crate::artifact::{Constant, Segment};
-use crate::description::{Buffer, ExprStep, Guard, Kernel, NodeName, Provenance, SourceFile, Symbol};
+use crate::description::{Axis, Buffer, ExprStep, Guard, Kernel, NodeName, Provenance, SourceFile, Symbol};
 use crate::error::Error;
 use crate::generated::m4c::artifact as raw;
 use crate::program::{DimList, Port, Program, StepRow, Tensor};
+use crate::state::{State, StateUse};
 
 /// All of a description.
 pub(crate) struct Decoded {
     pub(crate) programs: Vec<Program>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) constants: Vec<Constant>,
+    pub(crate) states: Vec<State>,
     pub(crate) provenance: Provenance,
 }
 
@@ -32,6 +34,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
         programs: budget.tables(root.programs(), program)?,
         segments: budget.tables(root.segments(), segment)?,
         constants: budget.tables(root.constants(), constant)?,
+        states: budget.tables(root.states(), state)?,
         provenance,
     })
 }
@@ -104,6 +107,7 @@ fn program(budget: &mut Budget, from: raw::ProgramRef<'_>) -> Result<Program, Er
         buffers: budget.tables(from.buffers(), buffer)?,
         kernels: budget.tables(from.kernels(), kernel)?,
         nodes: budget.tables(from.nodes(), node)?,
+        states: budget.tables(from.states(), state_use)?,
         ..Program::default()
     };
     for expr in budget.tables(from.exprs(), |budget, expr| budget.numbers(expr.steps()))? {
@@ -184,6 +188,28 @@ fn tensor(budget: &mut Budget, from: raw::OperandRef<'_>) -> Result<Tensor, Erro
     })
 }
 
+fn state(budget: &mut Budget, from: raw::StateRef<'_>) -> Result<State, Error> {
+    Ok(State {
+        name: budget.text(from.name())?,
+        kind: from.kind().map_err(broken)?,
+        dtype: from.dtype().map_err(broken)?,
+        axes: budget.tables(from.axes(), |budget, axis| {
+            Ok(Axis { name: budget.text(axis.name())?, size: axis.size().map_err(broken)? })
+        })?,
+        axis: from.axis().map_err(broken)?,
+    })
+}
+
+fn state_use(budget: &mut Budget, from: raw::StateUseRef<'_>) -> Result<StateUse, Error> {
+    let mut optional = |from: planus::Result<Option<raw::PortRef<'_>>>| {
+        let from = from.map_err(broken)?;
+        budget.pay(TABLE)?;
+        from.map(|from| port(budget, from)).transpose()
+    };
+    let (read, write) = (optional(from.read())?, optional(from.write())?);
+    Ok(StateUse { state: from.state().map_err(broken)?, read, write })
+}
+
 fn segment(_: &mut Budget, from: raw::SegmentRef<'_>) -> Result<Segment, Error> {
     let hash = from.hash().map_err(broken)?;
     let hash = raw::Digest { w0: hash.w0(), w1: hash.w1(), w2: hash.w2(), w3: hash.w3() };
@@ -244,11 +270,13 @@ mod tests {
             Vec::<raw::Kernel>::new(),
             steps,
             Vec::<raw::NodeName>::new(),
+            Vec::<raw::StateUse>::new(),
         );
         let programs = builder.create_vector(vec![program; 300]);
         let provenance = raw::Provenance { compiler: "c".into(), ..raw::Provenance::default() };
         let (segments, constants) = (Vec::<raw::Segment>::new(), Vec::<raw::Constant>::new());
-        let root = raw::Artifact::create(&mut builder, programs, segments, constants, provenance);
+        let states = Vec::<raw::State>::new();
+        let root = raw::Artifact::create(&mut builder, programs, segments, constants, provenance, states);
         let bytes = builder.finish(root, None).to_vec();
         let error = decode(&bytes).err().expect("refused");
         assert_eq!((error.code, error.detail), (Code::Malformed, "the description shares its parts"));
@@ -264,13 +292,17 @@ mod tests {
         let program = raw::Program {
             name: "p".into(),
             steps: vec![step],
+            states: vec![raw::StateUse { state: 0, read: Some(Default::default()), write: None }],
             symbols: vec![symbol],
             exprs: vec![expr],
             ..raw::Program::default()
         };
         let provenance = raw::Provenance { compiler: "c".into(), flags: vec!["-f".into()], sources: vec![] };
         let provenance = alloc::boxed::Box::new(provenance);
-        let artifact = raw::Artifact { programs: vec![program], provenance, ..raw::Artifact::default() };
+        let axes = vec![raw::Axis { name: "rows".into(), size: 9 }];
+        let state = raw::State { name: "s".into(), axes, ..raw::State::default() };
+        let artifact =
+            raw::Artifact { programs: vec![program], provenance, states: vec![state], ..raw::Artifact::default() };
         let mut bytes = Builder::new().finish(&artifact, None).to_vec();
         assert!(decode(&bytes).is_ok());
         let mut refused = 0;

@@ -1,8 +1,8 @@
 //! The owned form of the description, as the compiler builds it and the writer stores it.
 
 pub use crate::generated::m4c::artifact::{
-    Artifact, Buffer, Constant, DType, Digest, Expr, ExprOp, ExprStep, Guard, GuardKind, Kernel, NodeName, Operand,
-    Place, Port, Program, Provenance, Segment, SourceFile, Step, Symbol,
+    Artifact, Axis, Buffer, Constant, DType, Digest, Expr, ExprOp, ExprStep, Guard, GuardKind, Kernel, NodeName,
+    Operand, Place, Port, Program, Provenance, Segment, SourceFile, State, StateKind, StateUse, Step, Symbol,
 };
 
 impl Operand {

@@ -58,6 +58,10 @@ codes! {
     ArenaTooSmall = 206, "the arena is smaller than the session needs";
     /// The compiler is at fault: a kernel refuses the types, sizes or parameters of a step; `at` is the node.
     BadStep = 207, "a kernel refuses its step";
+    /// The caller gave no upper bound for an axis of a state that has none; `at` is the state.
+    UnboundedState = 208, "an axis of a state needs an upper bound";
+    /// The caller gave an upper bound for an axis that no state has, or above the largest size of one; `at` is the state.
+    StateBoundOutOfRange = 209, "a bound does not fit the states";
 
     /// The caller gave another number of inputs or outputs than the program has.
     WrongInputCount = 300, "the number of inputs or outputs is wrong";
@@ -79,6 +83,16 @@ codes! {
     Misaligned = 308, "a buffer is not aligned";
     /// The caller ran a session before its sizes were bound.
     NotBound = 309, "the sizes of the inputs are not bound";
+    /// The caller gave no states, or those of another artifact, to a program that works on states.
+    StatesMissing = 310, "the program works on the states of its artifact";
+    /// The caller lets a program read a state that nothing was written to or that was reset; `at` is the state.
+    StateEmpty = 311, "a state holds nothing yet";
+    /// The run would make a state longer or larger than the bounds that states were made for; `at` is the state.
+    StateFull = 312, "a state has no room for what the run adds";
+    /// A size of a state differs from a fixed size or from that of an input; `at` is the state.
+    StateMismatch = 313, "a size of a state does not fit";
+    /// The caller changed a state, or ran on it, after sizes were bound to it; `at` is the state.
+    StateChanged = 314, "a state has changed since its sizes were bound";
 
     /// The caller asked to stop.
     Cancelled = 400, "the run was canceled";

@@ -1772,7 +1772,7 @@ mod root {
             /// The enum `Place` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Enum `Place` in the file `artifact.fbs:19`
+            /// * Enum `Place` in the file `artifact.fbs:20`
             #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
             #[repr(u8)]
             pub enum Place {
@@ -1790,16 +1790,24 @@ mod root {
 
                 /// The variant `Output` in the enum `Place`
                 Output = 4,
+
+                /// The variant `State` in the enum `Place`
+                State = 5,
+
+                /// The variant `NextState` in the enum `Place`
+                NextState = 6,
             }
 
             impl Place {
                 /// Array containing all valid variants of Place
-                pub const ENUM_VALUES: [Self; 5] = [
+                pub const ENUM_VALUES: [Self; 7] = [
                     Self::Absent,
                     Self::Buffer,
                     Self::Constant,
                     Self::Input,
                     Self::Output,
+                    Self::State,
+                    Self::NextState,
                 ];
             }
 
@@ -1817,6 +1825,8 @@ mod root {
                         2 => ::core::result::Result::Ok(Place::Constant),
                         3 => ::core::result::Result::Ok(Place::Input),
                         4 => ::core::result::Result::Ok(Place::Output),
+                        5 => ::core::result::Result::Ok(Place::State),
+                        6 => ::core::result::Result::Ok(Place::NextState),
 
                         _ => ::core::result::Result::Err(::planus::errors::UnknownEnumTagKind {
                             tag: value as i128,
@@ -1954,7 +1964,7 @@ mod root {
             /// The table `Operand` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Operand` in the file `artifact.fbs:20`
+            /// * Table `Operand` in the file `artifact.fbs:21`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Operand {
                 /// The field `place` in the table `Operand`
@@ -2352,7 +2362,7 @@ mod root {
             /// The table `Buffer` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Buffer` in the file `artifact.fbs:23`
+            /// * Table `Buffer` in the file `artifact.fbs:24`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Buffer {
                 /// The field `bytes` in the table `Buffer`
@@ -2693,7 +2703,7 @@ mod root {
             /// The table `Port` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Port` in the file `artifact.fbs:26`
+            /// * Table `Port` in the file `artifact.fbs:27`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Port {
                 /// The field `name` in the table `Port`
@@ -3075,7 +3085,7 @@ mod root {
             /// The table `Step` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Step` in the file `artifact.fbs:29`
+            /// * Table `Step` in the file `artifact.fbs:30`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Step {
                 /// The field `kernel` in the table `Step`
@@ -3543,7 +3553,7 @@ mod root {
             /// The table `Kernel` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Kernel` in the file `artifact.fbs:32`
+            /// * Table `Kernel` in the file `artifact.fbs:33`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Kernel {
                 /// The field `executor` in the table `Kernel`
@@ -3820,7 +3830,7 @@ mod root {
             /// The table `NodeName` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `NodeName` in the file `artifact.fbs:35`
+            /// * Table `NodeName` in the file `artifact.fbs:36`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct NodeName {
                 /// The field `op` in the table `NodeName`
@@ -4094,10 +4104,1261 @@ mod root {
                 }
             }
 
+            /// The table `Axis` in the namespace `m4c.artifact`
+            ///
+            /// Generated from these locations:
+            /// * Table `Axis` in the file `artifact.fbs:40`
+            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            pub struct Axis {
+                /// The field `name` in the table `Axis`
+                pub name: ::planus::alloc::string::String,
+                /// The field `size` in the table `Axis`
+                pub size: i64,
+            }
+
+            #[allow(clippy::derivable_impls)]
+            impl ::core::default::Default for Axis {
+                fn default() -> Self {
+                    Self {
+                        name: ::core::default::Default::default(),
+                        size: 0,
+                    }
+                }
+            }
+
+            impl Axis {
+                /// Creates a [AxisBuilder] for serializing an instance of this table.
+                #[inline]
+                pub fn builder() -> AxisBuilder<()> {
+                    AxisBuilder(())
+                }
+
+                #[allow(clippy::too_many_arguments)]
+                pub fn create(
+                    builder: &mut ::planus::Builder,
+                    field_name: impl ::planus::WriteAs<::planus::Offset<str>>,
+                    field_size: impl ::planus::WriteAsDefault<i64, i64>,
+                ) -> ::planus::Offset<Self> {
+                    let prepared_name = field_name.prepare(builder);
+                    let prepared_size = field_size.prepare(builder, &0);
+
+                    let mut table_writer: ::planus::table_writer::TableWriter<8> =
+                        ::core::default::Default::default();
+                    if prepared_size.is_some() {
+                        table_writer.write_entry::<i64>(1);
+                    }
+                    table_writer.write_entry::<::planus::Offset<str>>(0);
+
+                    unsafe {
+                        table_writer.finish(builder, |object_writer| {
+                            if let ::core::option::Option::Some(prepared_size) = prepared_size {
+                                object_writer.write::<_, _, 8>(&prepared_size);
+                            }
+                            object_writer.write::<_, _, 4>(&prepared_name);
+                        });
+                    }
+                    builder.current_offset()
+                }
+            }
+
+            impl ::planus::WriteAs<::planus::Offset<Axis>> for Axis {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Axis> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl ::planus::WriteAsOptional<::planus::Offset<Axis>> for Axis {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<Axis>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl ::planus::WriteAsOffset<Axis> for Axis {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Axis> {
+                    Axis::create(builder, &self.name, self.size)
+                }
+            }
+
+            /// Builder for serializing an instance of the [Axis] type.
+            ///
+            /// Can be created using the [Axis::builder] method.
+            #[derive(Debug)]
+            #[must_use]
+            pub struct AxisBuilder<State>(State);
+
+            impl AxisBuilder<()> {
+                /// Setter for the [`name` field](Axis#structfield.name).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn name<T0>(self, value: T0) -> AxisBuilder<(T0,)>
+                where
+                    T0: ::planus::WriteAs<::planus::Offset<str>>,
+                {
+                    AxisBuilder((value,))
+                }
+            }
+
+            impl<T0> AxisBuilder<(T0,)> {
+                /// Setter for the [`size` field](Axis#structfield.size).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn size<T1>(self, value: T1) -> AxisBuilder<(T0, T1)>
+                where
+                    T1: ::planus::WriteAsDefault<i64, i64>,
+                {
+                    let (v0,) = self.0;
+                    AxisBuilder((v0, value))
+                }
+
+                /// Sets the [`size` field](Axis#structfield.size) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn size_as_default(self) -> AxisBuilder<(T0, ::planus::DefaultValue)> {
+                    self.size(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1> AxisBuilder<(T0, T1)> {
+                /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Axis].
+                #[inline]
+                pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Axis>
+                where
+                    Self: ::planus::WriteAsOffset<Axis>,
+                {
+                    ::planus::WriteAsOffset::prepare(&self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAs<::planus::Offset<str>>,
+                T1: ::planus::WriteAsDefault<i64, i64>,
+            > ::planus::WriteAs<::planus::Offset<Axis>> for AxisBuilder<(T0, T1)>
+            {
+                type Prepared = ::planus::Offset<Axis>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Axis> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAs<::planus::Offset<str>>,
+                T1: ::planus::WriteAsDefault<i64, i64>,
+            > ::planus::WriteAsOptional<::planus::Offset<Axis>> for AxisBuilder<(T0, T1)>
+            {
+                type Prepared = ::planus::Offset<Axis>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<Axis>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAs<::planus::Offset<str>>,
+                T1: ::planus::WriteAsDefault<i64, i64>,
+            > ::planus::WriteAsOffset<Axis> for AxisBuilder<(T0, T1)>
+            {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Axis> {
+                    let (v0, v1) = &self.0;
+                    Axis::create(builder, v0, v1)
+                }
+            }
+
+            /// Reference to a deserialized [Axis].
+            #[derive(Copy, Clone)]
+            pub struct AxisRef<'a>(#[allow(dead_code)] ::planus::table_reader::Table<'a>);
+
+            impl<'a> AxisRef<'a> {
+                /// Getter for the [`name` field](Axis#structfield.name).
+                #[inline]
+                pub fn name(&self) -> ::planus::Result<&'a ::core::primitive::str> {
+                    self.0.access_required(0, "Axis", "name")
+                }
+
+                /// Getter for the [`size` field](Axis#structfield.size).
+                #[inline]
+                pub fn size(&self) -> ::planus::Result<i64> {
+                    ::core::result::Result::Ok(self.0.access(1, "Axis", "size")?.unwrap_or(0))
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for AxisRef<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut f = f.debug_struct("AxisRef");
+                    f.field("name", &self.name());
+                    f.field("size", &self.size());
+                    f.finish()
+                }
+            }
+
+            impl<'a> ::core::convert::TryFrom<AxisRef<'a>> for Axis {
+                type Error = ::planus::Error;
+
+                #[allow(unreachable_code)]
+                fn try_from(value: AxisRef<'a>) -> ::planus::Result<Self> {
+                    ::core::result::Result::Ok(Self {
+                        name: ::core::convert::Into::into(value.name()?),
+                        size: ::core::convert::TryInto::try_into(value.size()?)?,
+                    })
+                }
+            }
+
+            impl<'a> ::planus::TableRead<'a> for AxisRef<'a> {
+                #[inline]
+                fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::ErrorKind> {
+                    ::core::result::Result::Ok(Self(::planus::table_reader::Table::from_buffer(
+                        buffer, offset,
+                    )?))
+                }
+            }
+
+            impl<'a> ::planus::VectorReadInner<'a> for AxisRef<'a> {
+                type Error = ::planus::Error;
+                const STRIDE: usize = 4;
+
+                unsafe fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(buffer, offset).map_err(|error_kind| {
+                        error_kind.with_error_location("[AxisRef]", "get", buffer.offset_from_start)
+                    })
+                }
+            }
+
+            /// # Safety
+            /// The planus compiler generates implementations that initialize
+            /// the bytes in `write_values`.
+            unsafe impl ::planus::VectorWrite<::planus::Offset<Axis>> for Axis {
+                type Value = ::planus::Offset<Axis>;
+                const STRIDE: usize = 4;
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> Self::Value {
+                    ::planus::WriteAs::prepare(self, builder)
+                }
+
+                #[inline]
+                unsafe fn write_values(
+                    values: &[::planus::Offset<Axis>],
+                    bytes: *mut ::core::mem::MaybeUninit<u8>,
+                    buffer_position: u32,
+                ) {
+                    let bytes = bytes as *mut [::core::mem::MaybeUninit<u8>; 4];
+                    for (i, v) in ::core::iter::Iterator::enumerate(values.iter()) {
+                        ::planus::WriteAsPrimitive::write(
+                            v,
+                            ::planus::Cursor::new(unsafe { &mut *bytes.add(i) }),
+                            buffer_position - (Self::STRIDE * i) as u32,
+                        );
+                    }
+                }
+            }
+
+            impl<'a> ::planus::ReadAsRoot<'a> for AxisRef<'a> {
+                fn read_as_root(slice: &'a [u8]) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(
+                        ::planus::SliceWithStartOffset {
+                            buffer: slice,
+                            offset_from_start: 0,
+                        },
+                        0,
+                    )
+                    .map_err(|error_kind| {
+                        error_kind.with_error_location("[AxisRef]", "read_as_root", 0)
+                    })
+                }
+            }
+
+            /// The enum `StateKind` in the namespace `m4c.artifact`
+            ///
+            /// Generated from these locations:
+            /// * Enum `StateKind` in the file `artifact.fbs:43`
+            #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            #[repr(u8)]
+            pub enum StateKind {
+                /// The variant `Append` in the enum `StateKind`
+                Append = 0,
+
+                /// The variant `Write` in the enum `StateKind`
+                Write = 1,
+
+                /// The variant `Carry` in the enum `StateKind`
+                Carry = 2,
+            }
+
+            impl StateKind {
+                /// Array containing all valid variants of StateKind
+                pub const ENUM_VALUES: [Self; 3] = [Self::Append, Self::Write, Self::Carry];
+            }
+
+            impl ::core::convert::TryFrom<u8> for StateKind {
+                type Error = ::planus::errors::UnknownEnumTagKind;
+                #[inline]
+                fn try_from(
+                    value: u8,
+                ) -> ::core::result::Result<Self, ::planus::errors::UnknownEnumTagKind>
+                {
+                    #[allow(clippy::match_single_binding)]
+                    match value {
+                        0 => ::core::result::Result::Ok(StateKind::Append),
+                        1 => ::core::result::Result::Ok(StateKind::Write),
+                        2 => ::core::result::Result::Ok(StateKind::Carry),
+
+                        _ => ::core::result::Result::Err(::planus::errors::UnknownEnumTagKind {
+                            tag: value as i128,
+                        }),
+                    }
+                }
+            }
+
+            impl ::core::convert::From<StateKind> for u8 {
+                #[inline]
+                fn from(value: StateKind) -> Self {
+                    value as u8
+                }
+            }
+
+            /// # Safety
+            /// The Planus compiler correctly calculates `ALIGNMENT` and `SIZE`.
+            unsafe impl ::planus::Primitive for StateKind {
+                const ALIGNMENT: usize = 1;
+                const SIZE: usize = 1;
+            }
+
+            impl ::planus::WriteAsPrimitive<StateKind> for StateKind {
+                #[inline]
+                fn write<const N: usize>(
+                    &self,
+                    cursor: ::planus::Cursor<'_, N>,
+                    buffer_position: u32,
+                ) {
+                    (*self as u8).write(cursor, buffer_position);
+                }
+            }
+
+            impl ::planus::WriteAs<StateKind> for StateKind {
+                type Prepared = Self;
+
+                #[inline]
+                fn prepare(&self, _builder: &mut ::planus::Builder) -> StateKind {
+                    *self
+                }
+            }
+
+            impl ::planus::WriteAsDefault<StateKind, StateKind> for StateKind {
+                type Prepared = Self;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    _builder: &mut ::planus::Builder,
+                    default: &StateKind,
+                ) -> ::core::option::Option<StateKind> {
+                    if self == default {
+                        ::core::option::Option::None
+                    } else {
+                        ::core::option::Option::Some(*self)
+                    }
+                }
+            }
+
+            impl ::planus::WriteAsOptional<StateKind> for StateKind {
+                type Prepared = Self;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    _builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<StateKind> {
+                    ::core::option::Option::Some(*self)
+                }
+            }
+
+            impl<'buf> ::planus::TableRead<'buf> for StateKind {
+                #[inline]
+                fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'buf>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::ErrorKind> {
+                    let n: u8 = ::planus::TableRead::from_buffer(buffer, offset)?;
+                    ::core::result::Result::Ok(::core::convert::TryInto::try_into(n)?)
+                }
+            }
+
+            impl<'buf> ::planus::VectorReadInner<'buf> for StateKind {
+                type Error = ::planus::errors::UnknownEnumTag;
+                const STRIDE: usize = 1;
+                #[inline]
+                unsafe fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'buf>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::UnknownEnumTag>
+                {
+                    let value = unsafe { *buffer.buffer.get_unchecked(offset) };
+                    let value: ::core::result::Result<Self, _> =
+                        ::core::convert::TryInto::try_into(value);
+                    value.map_err(|error_kind| {
+                        error_kind.with_error_location(
+                            "StateKind",
+                            "VectorRead::from_buffer",
+                            buffer.offset_from_start,
+                        )
+                    })
+                }
+            }
+
+            /// # Safety
+            /// The planus compiler generates implementations that initialize
+            /// the bytes in `write_values`.
+            unsafe impl ::planus::VectorWrite<StateKind> for StateKind {
+                const STRIDE: usize = 1;
+
+                type Value = Self;
+
+                #[inline]
+                fn prepare(&self, _builder: &mut ::planus::Builder) -> Self {
+                    *self
+                }
+
+                #[inline]
+                unsafe fn write_values(
+                    values: &[Self],
+                    bytes: *mut ::core::mem::MaybeUninit<u8>,
+                    buffer_position: u32,
+                ) {
+                    let bytes = bytes as *mut [::core::mem::MaybeUninit<u8>; 1];
+                    for (i, v) in ::core::iter::Iterator::enumerate(values.iter()) {
+                        ::planus::WriteAsPrimitive::write(
+                            v,
+                            ::planus::Cursor::new(unsafe { &mut *bytes.add(i) }),
+                            buffer_position - i as u32,
+                        );
+                    }
+                }
+            }
+
+            /// The table `State` in the namespace `m4c.artifact`
+            ///
+            /// Generated from these locations:
+            /// * Table `State` in the file `artifact.fbs:47`
+            #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
+            pub struct State {
+                /// The field `name` in the table `State`
+                pub name: ::planus::alloc::string::String,
+                /// The field `kind` in the table `State`
+                pub kind: self::StateKind,
+                /// The field `dtype` in the table `State`
+                pub dtype: self::DType,
+                /// The field `axes` in the table `State`
+                pub axes: ::planus::alloc::vec::Vec<self::Axis>,
+                /// The field `axis` in the table `State`
+                pub axis: u32,
+            }
+
+            #[allow(clippy::derivable_impls)]
+            impl ::core::default::Default for State {
+                fn default() -> Self {
+                    Self {
+                        name: ::core::default::Default::default(),
+                        kind: self::StateKind::Append,
+                        dtype: self::DType::Bool,
+                        axes: ::core::default::Default::default(),
+                        axis: 0,
+                    }
+                }
+            }
+
+            impl State {
+                /// Creates a [StateBuilder] for serializing an instance of this table.
+                #[inline]
+                pub fn builder() -> StateBuilder<()> {
+                    StateBuilder(())
+                }
+
+                #[allow(clippy::too_many_arguments)]
+                pub fn create(
+                    builder: &mut ::planus::Builder,
+                    field_name: impl ::planus::WriteAs<::planus::Offset<str>>,
+                    field_kind: impl ::planus::WriteAsDefault<self::StateKind, self::StateKind>,
+                    field_dtype: impl ::planus::WriteAsDefault<self::DType, self::DType>,
+                    field_axes: impl ::planus::WriteAsDefault<
+                        ::planus::Offset<[::planus::Offset<self::Axis>]>,
+                        (),
+                    >,
+                    field_axis: impl ::planus::WriteAsDefault<u32, u32>,
+                ) -> ::planus::Offset<Self> {
+                    let prepared_name = field_name.prepare(builder);
+                    let prepared_kind = field_kind.prepare(builder, &self::StateKind::Append);
+                    let prepared_dtype = field_dtype.prepare(builder, &self::DType::Bool);
+                    let prepared_axes = field_axes.prepare(builder, &());
+                    let prepared_axis = field_axis.prepare(builder, &0);
+
+                    let mut table_writer: ::planus::table_writer::TableWriter<14> =
+                        ::core::default::Default::default();
+                    table_writer.write_entry::<::planus::Offset<str>>(0);
+                    if prepared_axes.is_some() {
+                        table_writer
+                            .write_entry::<::planus::Offset<[::planus::Offset<self::Axis>]>>(3);
+                    }
+                    if prepared_axis.is_some() {
+                        table_writer.write_entry::<u32>(4);
+                    }
+                    if prepared_kind.is_some() {
+                        table_writer.write_entry::<self::StateKind>(1);
+                    }
+                    if prepared_dtype.is_some() {
+                        table_writer.write_entry::<self::DType>(2);
+                    }
+
+                    unsafe {
+                        table_writer.finish(builder, |object_writer| {
+                            object_writer.write::<_, _, 4>(&prepared_name);
+                            if let ::core::option::Option::Some(prepared_axes) = prepared_axes {
+                                object_writer.write::<_, _, 4>(&prepared_axes);
+                            }
+                            if let ::core::option::Option::Some(prepared_axis) = prepared_axis {
+                                object_writer.write::<_, _, 4>(&prepared_axis);
+                            }
+                            if let ::core::option::Option::Some(prepared_kind) = prepared_kind {
+                                object_writer.write::<_, _, 1>(&prepared_kind);
+                            }
+                            if let ::core::option::Option::Some(prepared_dtype) = prepared_dtype {
+                                object_writer.write::<_, _, 1>(&prepared_dtype);
+                            }
+                        });
+                    }
+                    builder.current_offset()
+                }
+            }
+
+            impl ::planus::WriteAs<::planus::Offset<State>> for State {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<State> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl ::planus::WriteAsOptional<::planus::Offset<State>> for State {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<State>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl ::planus::WriteAsOffset<State> for State {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<State> {
+                    State::create(
+                        builder, &self.name, self.kind, self.dtype, &self.axes, self.axis,
+                    )
+                }
+            }
+
+            /// Builder for serializing an instance of the [State] type.
+            ///
+            /// Can be created using the [State::builder] method.
+            #[derive(Debug)]
+            #[must_use]
+            pub struct StateBuilder<State>(State);
+
+            impl StateBuilder<()> {
+                /// Setter for the [`name` field](State#structfield.name).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn name<T0>(self, value: T0) -> StateBuilder<(T0,)>
+                where
+                    T0: ::planus::WriteAs<::planus::Offset<str>>,
+                {
+                    StateBuilder((value,))
+                }
+            }
+
+            impl<T0> StateBuilder<(T0,)> {
+                /// Setter for the [`kind` field](State#structfield.kind).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn kind<T1>(self, value: T1) -> StateBuilder<(T0, T1)>
+                where
+                    T1: ::planus::WriteAsDefault<self::StateKind, self::StateKind>,
+                {
+                    let (v0,) = self.0;
+                    StateBuilder((v0, value))
+                }
+
+                /// Sets the [`kind` field](State#structfield.kind) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn kind_as_default(self) -> StateBuilder<(T0, ::planus::DefaultValue)> {
+                    self.kind(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1> StateBuilder<(T0, T1)> {
+                /// Setter for the [`dtype` field](State#structfield.dtype).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn dtype<T2>(self, value: T2) -> StateBuilder<(T0, T1, T2)>
+                where
+                    T2: ::planus::WriteAsDefault<self::DType, self::DType>,
+                {
+                    let (v0, v1) = self.0;
+                    StateBuilder((v0, v1, value))
+                }
+
+                /// Sets the [`dtype` field](State#structfield.dtype) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn dtype_as_default(self) -> StateBuilder<(T0, T1, ::planus::DefaultValue)> {
+                    self.dtype(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2> StateBuilder<(T0, T1, T2)> {
+                /// Setter for the [`axes` field](State#structfield.axes).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn axes<T3>(self, value: T3) -> StateBuilder<(T0, T1, T2, T3)>
+                where
+                    T3: ::planus::WriteAsDefault<
+                            ::planus::Offset<[::planus::Offset<self::Axis>]>,
+                            (),
+                        >,
+                {
+                    let (v0, v1, v2) = self.0;
+                    StateBuilder((v0, v1, v2, value))
+                }
+
+                /// Sets the [`axes` field](State#structfield.axes) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn axes_as_default(self) -> StateBuilder<(T0, T1, T2, ::planus::DefaultValue)> {
+                    self.axes(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3> StateBuilder<(T0, T1, T2, T3)> {
+                /// Setter for the [`axis` field](State#structfield.axis).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn axis<T4>(self, value: T4) -> StateBuilder<(T0, T1, T2, T3, T4)>
+                where
+                    T4: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    let (v0, v1, v2, v3) = self.0;
+                    StateBuilder((v0, v1, v2, v3, value))
+                }
+
+                /// Sets the [`axis` field](State#structfield.axis) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn axis_as_default(
+                    self,
+                ) -> StateBuilder<(T0, T1, T2, T3, ::planus::DefaultValue)> {
+                    self.axis(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4> StateBuilder<(T0, T1, T2, T3, T4)> {
+                /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [State].
+                #[inline]
+                pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<State>
+                where
+                    Self: ::planus::WriteAsOffset<State>,
+                {
+                    ::planus::WriteAsOffset::prepare(&self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAs<::planus::Offset<str>>,
+                T1: ::planus::WriteAsDefault<self::StateKind, self::StateKind>,
+                T2: ::planus::WriteAsDefault<self::DType, self::DType>,
+                T3: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Axis>]>, ()>,
+                T4: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAs<::planus::Offset<State>> for StateBuilder<(T0, T1, T2, T3, T4)>
+            {
+                type Prepared = ::planus::Offset<State>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<State> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAs<::planus::Offset<str>>,
+                T1: ::planus::WriteAsDefault<self::StateKind, self::StateKind>,
+                T2: ::planus::WriteAsDefault<self::DType, self::DType>,
+                T3: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Axis>]>, ()>,
+                T4: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAsOptional<::planus::Offset<State>>
+                for StateBuilder<(T0, T1, T2, T3, T4)>
+            {
+                type Prepared = ::planus::Offset<State>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<State>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAs<::planus::Offset<str>>,
+                T1: ::planus::WriteAsDefault<self::StateKind, self::StateKind>,
+                T2: ::planus::WriteAsDefault<self::DType, self::DType>,
+                T3: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Axis>]>, ()>,
+                T4: ::planus::WriteAsDefault<u32, u32>,
+            > ::planus::WriteAsOffset<State> for StateBuilder<(T0, T1, T2, T3, T4)>
+            {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<State> {
+                    let (v0, v1, v2, v3, v4) = &self.0;
+                    State::create(builder, v0, v1, v2, v3, v4)
+                }
+            }
+
+            /// Reference to a deserialized [State].
+            #[derive(Copy, Clone)]
+            pub struct StateRef<'a>(#[allow(dead_code)] ::planus::table_reader::Table<'a>);
+
+            impl<'a> StateRef<'a> {
+                /// Getter for the [`name` field](State#structfield.name).
+                #[inline]
+                pub fn name(&self) -> ::planus::Result<&'a ::core::primitive::str> {
+                    self.0.access_required(0, "State", "name")
+                }
+
+                /// Getter for the [`kind` field](State#structfield.kind).
+                #[inline]
+                pub fn kind(&self) -> ::planus::Result<self::StateKind> {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(1, "State", "kind")?
+                            .unwrap_or(self::StateKind::Append),
+                    )
+                }
+
+                /// Getter for the [`dtype` field](State#structfield.dtype).
+                #[inline]
+                pub fn dtype(&self) -> ::planus::Result<self::DType> {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(2, "State", "dtype")?
+                            .unwrap_or(self::DType::Bool),
+                    )
+                }
+
+                /// Getter for the [`axes` field](State#structfield.axes).
+                #[inline]
+                pub fn axes(
+                    &self,
+                ) -> ::planus::Result<::planus::Vector<'a, ::planus::Result<self::AxisRef<'a>>>>
+                {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(3, "State", "axes")?
+                            .unwrap_or(::planus::Vector::new_empty()),
+                    )
+                }
+
+                /// Getter for the [`axis` field](State#structfield.axis).
+                #[inline]
+                pub fn axis(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(4, "State", "axis")?.unwrap_or(0))
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for StateRef<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut f = f.debug_struct("StateRef");
+                    f.field("name", &self.name());
+                    f.field("kind", &self.kind());
+                    f.field("dtype", &self.dtype());
+                    f.field("axes", &self.axes());
+                    f.field("axis", &self.axis());
+                    f.finish()
+                }
+            }
+
+            impl<'a> ::core::convert::TryFrom<StateRef<'a>> for State {
+                type Error = ::planus::Error;
+
+                #[allow(unreachable_code)]
+                fn try_from(value: StateRef<'a>) -> ::planus::Result<Self> {
+                    ::core::result::Result::Ok(Self {
+                        name: ::core::convert::Into::into(value.name()?),
+                        kind: ::core::convert::TryInto::try_into(value.kind()?)?,
+                        dtype: ::core::convert::TryInto::try_into(value.dtype()?)?,
+                        axes: value.axes()?.to_vec_result()?,
+                        axis: ::core::convert::TryInto::try_into(value.axis()?)?,
+                    })
+                }
+            }
+
+            impl<'a> ::planus::TableRead<'a> for StateRef<'a> {
+                #[inline]
+                fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::ErrorKind> {
+                    ::core::result::Result::Ok(Self(::planus::table_reader::Table::from_buffer(
+                        buffer, offset,
+                    )?))
+                }
+            }
+
+            impl<'a> ::planus::VectorReadInner<'a> for StateRef<'a> {
+                type Error = ::planus::Error;
+                const STRIDE: usize = 4;
+
+                unsafe fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(buffer, offset).map_err(|error_kind| {
+                        error_kind.with_error_location(
+                            "[StateRef]",
+                            "get",
+                            buffer.offset_from_start,
+                        )
+                    })
+                }
+            }
+
+            /// # Safety
+            /// The planus compiler generates implementations that initialize
+            /// the bytes in `write_values`.
+            unsafe impl ::planus::VectorWrite<::planus::Offset<State>> for State {
+                type Value = ::planus::Offset<State>;
+                const STRIDE: usize = 4;
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> Self::Value {
+                    ::planus::WriteAs::prepare(self, builder)
+                }
+
+                #[inline]
+                unsafe fn write_values(
+                    values: &[::planus::Offset<State>],
+                    bytes: *mut ::core::mem::MaybeUninit<u8>,
+                    buffer_position: u32,
+                ) {
+                    let bytes = bytes as *mut [::core::mem::MaybeUninit<u8>; 4];
+                    for (i, v) in ::core::iter::Iterator::enumerate(values.iter()) {
+                        ::planus::WriteAsPrimitive::write(
+                            v,
+                            ::planus::Cursor::new(unsafe { &mut *bytes.add(i) }),
+                            buffer_position - (Self::STRIDE * i) as u32,
+                        );
+                    }
+                }
+            }
+
+            impl<'a> ::planus::ReadAsRoot<'a> for StateRef<'a> {
+                fn read_as_root(slice: &'a [u8]) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(
+                        ::planus::SliceWithStartOffset {
+                            buffer: slice,
+                            offset_from_start: 0,
+                        },
+                        0,
+                    )
+                    .map_err(|error_kind| {
+                        error_kind.with_error_location("[StateRef]", "read_as_root", 0)
+                    })
+                }
+            }
+
+            /// The table `StateUse` in the namespace `m4c.artifact`
+            ///
+            /// Generated from these locations:
+            /// * Table `StateUse` in the file `artifact.fbs:51`
+            #[derive(Clone, Debug, PartialEq, PartialOrd)]
+            pub struct StateUse {
+                /// The field `state` in the table `StateUse`
+                pub state: u32,
+                /// The field `read` in the table `StateUse`
+                pub read: ::core::option::Option<::planus::alloc::boxed::Box<self::Port>>,
+                /// The field `write` in the table `StateUse`
+                pub write: ::core::option::Option<::planus::alloc::boxed::Box<self::Port>>,
+            }
+
+            #[allow(clippy::derivable_impls)]
+            impl ::core::default::Default for StateUse {
+                fn default() -> Self {
+                    Self {
+                        state: 0,
+                        read: ::core::default::Default::default(),
+                        write: ::core::default::Default::default(),
+                    }
+                }
+            }
+
+            impl StateUse {
+                /// Creates a [StateUseBuilder] for serializing an instance of this table.
+                #[inline]
+                pub fn builder() -> StateUseBuilder<()> {
+                    StateUseBuilder(())
+                }
+
+                #[allow(clippy::too_many_arguments)]
+                pub fn create(
+                    builder: &mut ::planus::Builder,
+                    field_state: impl ::planus::WriteAsDefault<u32, u32>,
+                    field_read: impl ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                    field_write: impl ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                ) -> ::planus::Offset<Self> {
+                    let prepared_state = field_state.prepare(builder, &0);
+                    let prepared_read = field_read.prepare(builder);
+                    let prepared_write = field_write.prepare(builder);
+
+                    let mut table_writer: ::planus::table_writer::TableWriter<10> =
+                        ::core::default::Default::default();
+                    if prepared_state.is_some() {
+                        table_writer.write_entry::<u32>(0);
+                    }
+                    if prepared_read.is_some() {
+                        table_writer.write_entry::<::planus::Offset<self::Port>>(1);
+                    }
+                    if prepared_write.is_some() {
+                        table_writer.write_entry::<::planus::Offset<self::Port>>(2);
+                    }
+
+                    unsafe {
+                        table_writer.finish(builder, |object_writer| {
+                            if let ::core::option::Option::Some(prepared_state) = prepared_state {
+                                object_writer.write::<_, _, 4>(&prepared_state);
+                            }
+                            if let ::core::option::Option::Some(prepared_read) = prepared_read {
+                                object_writer.write::<_, _, 4>(&prepared_read);
+                            }
+                            if let ::core::option::Option::Some(prepared_write) = prepared_write {
+                                object_writer.write::<_, _, 4>(&prepared_write);
+                            }
+                        });
+                    }
+                    builder.current_offset()
+                }
+            }
+
+            impl ::planus::WriteAs<::planus::Offset<StateUse>> for StateUse {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<StateUse> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl ::planus::WriteAsOptional<::planus::Offset<StateUse>> for StateUse {
+                type Prepared = ::planus::Offset<Self>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<StateUse>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl ::planus::WriteAsOffset<StateUse> for StateUse {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<StateUse> {
+                    StateUse::create(builder, self.state, &self.read, &self.write)
+                }
+            }
+
+            /// Builder for serializing an instance of the [StateUse] type.
+            ///
+            /// Can be created using the [StateUse::builder] method.
+            #[derive(Debug)]
+            #[must_use]
+            pub struct StateUseBuilder<State>(State);
+
+            impl StateUseBuilder<()> {
+                /// Setter for the [`state` field](StateUse#structfield.state).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn state<T0>(self, value: T0) -> StateUseBuilder<(T0,)>
+                where
+                    T0: ::planus::WriteAsDefault<u32, u32>,
+                {
+                    StateUseBuilder((value,))
+                }
+
+                /// Sets the [`state` field](StateUse#structfield.state) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn state_as_default(self) -> StateUseBuilder<(::planus::DefaultValue,)> {
+                    self.state(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0> StateUseBuilder<(T0,)> {
+                /// Setter for the [`read` field](StateUse#structfield.read).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn read<T1>(self, value: T1) -> StateUseBuilder<(T0, T1)>
+                where
+                    T1: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                {
+                    let (v0,) = self.0;
+                    StateUseBuilder((v0, value))
+                }
+
+                /// Sets the [`read` field](StateUse#structfield.read) to null.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn read_as_null(self) -> StateUseBuilder<(T0, ())> {
+                    self.read(())
+                }
+            }
+
+            impl<T0, T1> StateUseBuilder<(T0, T1)> {
+                /// Setter for the [`write` field](StateUse#structfield.write).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn write<T2>(self, value: T2) -> StateUseBuilder<(T0, T1, T2)>
+                where
+                    T2: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                {
+                    let (v0, v1) = self.0;
+                    StateUseBuilder((v0, v1, value))
+                }
+
+                /// Sets the [`write` field](StateUse#structfield.write) to null.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn write_as_null(self) -> StateUseBuilder<(T0, T1, ())> {
+                    self.write(())
+                }
+            }
+
+            impl<T0, T1, T2> StateUseBuilder<(T0, T1, T2)> {
+                /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [StateUse].
+                #[inline]
+                pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<StateUse>
+                where
+                    Self: ::planus::WriteAsOffset<StateUse>,
+                {
+                    ::planus::WriteAsOffset::prepare(&self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                T2: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+            > ::planus::WriteAs<::planus::Offset<StateUse>> for StateUseBuilder<(T0, T1, T2)>
+            {
+                type Prepared = ::planus::Offset<StateUse>;
+
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<StateUse> {
+                    ::planus::WriteAsOffset::prepare(self, builder)
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                T2: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+            > ::planus::WriteAsOptional<::planus::Offset<StateUse>>
+                for StateUseBuilder<(T0, T1, T2)>
+            {
+                type Prepared = ::planus::Offset<StateUse>;
+
+                #[inline]
+                fn prepare(
+                    &self,
+                    builder: &mut ::planus::Builder,
+                ) -> ::core::option::Option<::planus::Offset<StateUse>> {
+                    ::core::option::Option::Some(::planus::WriteAsOffset::prepare(self, builder))
+                }
+            }
+
+            impl<
+                T0: ::planus::WriteAsDefault<u32, u32>,
+                T1: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+                T2: ::planus::WriteAsOptional<::planus::Offset<self::Port>>,
+            > ::planus::WriteAsOffset<StateUse> for StateUseBuilder<(T0, T1, T2)>
+            {
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<StateUse> {
+                    let (v0, v1, v2) = &self.0;
+                    StateUse::create(builder, v0, v1, v2)
+                }
+            }
+
+            /// Reference to a deserialized [StateUse].
+            #[derive(Copy, Clone)]
+            pub struct StateUseRef<'a>(#[allow(dead_code)] ::planus::table_reader::Table<'a>);
+
+            impl<'a> StateUseRef<'a> {
+                /// Getter for the [`state` field](StateUse#structfield.state).
+                #[inline]
+                pub fn state(&self) -> ::planus::Result<u32> {
+                    ::core::result::Result::Ok(self.0.access(0, "StateUse", "state")?.unwrap_or(0))
+                }
+
+                /// Getter for the [`read` field](StateUse#structfield.read).
+                #[inline]
+                pub fn read(&self) -> ::planus::Result<::core::option::Option<self::PortRef<'a>>> {
+                    self.0.access(1, "StateUse", "read")
+                }
+
+                /// Getter for the [`write` field](StateUse#structfield.write).
+                #[inline]
+                pub fn write(&self) -> ::planus::Result<::core::option::Option<self::PortRef<'a>>> {
+                    self.0.access(2, "StateUse", "write")
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for StateUseRef<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut f = f.debug_struct("StateUseRef");
+                    f.field("state", &self.state());
+                    if let ::core::option::Option::Some(field_read) = self.read().transpose() {
+                        f.field("read", &field_read);
+                    }
+                    if let ::core::option::Option::Some(field_write) = self.write().transpose() {
+                        f.field("write", &field_write);
+                    }
+                    f.finish()
+                }
+            }
+
+            impl<'a> ::core::convert::TryFrom<StateUseRef<'a>> for StateUse {
+                type Error = ::planus::Error;
+
+                #[allow(unreachable_code)]
+                fn try_from(value: StateUseRef<'a>) -> ::planus::Result<Self> {
+                    ::core::result::Result::Ok(Self {
+                        state: ::core::convert::TryInto::try_into(value.state()?)?,
+                        read: if let ::core::option::Option::Some(read) = value.read()? {
+                            ::core::option::Option::Some(::planus::alloc::boxed::Box::new(
+                                ::core::convert::TryInto::try_into(read)?,
+                            ))
+                        } else {
+                            ::core::option::Option::None
+                        },
+                        write: if let ::core::option::Option::Some(write) = value.write()? {
+                            ::core::option::Option::Some(::planus::alloc::boxed::Box::new(
+                                ::core::convert::TryInto::try_into(write)?,
+                            ))
+                        } else {
+                            ::core::option::Option::None
+                        },
+                    })
+                }
+            }
+
+            impl<'a> ::planus::TableRead<'a> for StateUseRef<'a> {
+                #[inline]
+                fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::core::result::Result<Self, ::planus::errors::ErrorKind> {
+                    ::core::result::Result::Ok(Self(::planus::table_reader::Table::from_buffer(
+                        buffer, offset,
+                    )?))
+                }
+            }
+
+            impl<'a> ::planus::VectorReadInner<'a> for StateUseRef<'a> {
+                type Error = ::planus::Error;
+                const STRIDE: usize = 4;
+
+                unsafe fn from_buffer(
+                    buffer: ::planus::SliceWithStartOffset<'a>,
+                    offset: usize,
+                ) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(buffer, offset).map_err(|error_kind| {
+                        error_kind.with_error_location(
+                            "[StateUseRef]",
+                            "get",
+                            buffer.offset_from_start,
+                        )
+                    })
+                }
+            }
+
+            /// # Safety
+            /// The planus compiler generates implementations that initialize
+            /// the bytes in `write_values`.
+            unsafe impl ::planus::VectorWrite<::planus::Offset<StateUse>> for StateUse {
+                type Value = ::planus::Offset<StateUse>;
+                const STRIDE: usize = 4;
+                #[inline]
+                fn prepare(&self, builder: &mut ::planus::Builder) -> Self::Value {
+                    ::planus::WriteAs::prepare(self, builder)
+                }
+
+                #[inline]
+                unsafe fn write_values(
+                    values: &[::planus::Offset<StateUse>],
+                    bytes: *mut ::core::mem::MaybeUninit<u8>,
+                    buffer_position: u32,
+                ) {
+                    let bytes = bytes as *mut [::core::mem::MaybeUninit<u8>; 4];
+                    for (i, v) in ::core::iter::Iterator::enumerate(values.iter()) {
+                        ::planus::WriteAsPrimitive::write(
+                            v,
+                            ::planus::Cursor::new(unsafe { &mut *bytes.add(i) }),
+                            buffer_position - (Self::STRIDE * i) as u32,
+                        );
+                    }
+                }
+            }
+
+            impl<'a> ::planus::ReadAsRoot<'a> for StateUseRef<'a> {
+                fn read_as_root(slice: &'a [u8]) -> ::planus::Result<Self> {
+                    ::planus::TableRead::from_buffer(
+                        ::planus::SliceWithStartOffset {
+                            buffer: slice,
+                            offset_from_start: 0,
+                        },
+                        0,
+                    )
+                    .map_err(|error_kind| {
+                        error_kind.with_error_location("[StateUseRef]", "read_as_root", 0)
+                    })
+                }
+            }
+
             /// The table `Program` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Program` in the file `artifact.fbs:37`
+            /// * Table `Program` in the file `artifact.fbs:53`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Program {
                 /// The field `name` in the table `Program`
@@ -4120,6 +5381,8 @@ mod root {
                 pub steps: ::planus::alloc::vec::Vec<self::Step>,
                 /// The field `nodes` in the table `Program`
                 pub nodes: ::planus::alloc::vec::Vec<self::NodeName>,
+                /// The field `states` in the table `Program`
+                pub states: ::planus::alloc::vec::Vec<self::StateUse>,
             }
 
             #[allow(clippy::derivable_impls)]
@@ -4136,6 +5399,7 @@ mod root {
                         kernels: ::core::default::Default::default(),
                         steps: ::core::default::Default::default(),
                         nodes: ::core::default::Default::default(),
+                        states: ::core::default::Default::default(),
                     }
                 }
             }
@@ -4187,6 +5451,10 @@ mod root {
                         ::planus::Offset<[::planus::Offset<self::NodeName>]>,
                         (),
                     >,
+                    field_states: impl ::planus::WriteAsDefault<
+                        ::planus::Offset<[::planus::Offset<self::StateUse>]>,
+                        (),
+                    >,
                 ) -> ::planus::Offset<Self> {
                     let prepared_name = field_name.prepare(builder);
                     let prepared_symbols = field_symbols.prepare(builder, &());
@@ -4198,8 +5466,9 @@ mod root {
                     let prepared_kernels = field_kernels.prepare(builder, &());
                     let prepared_steps = field_steps.prepare(builder, &());
                     let prepared_nodes = field_nodes.prepare(builder, &());
+                    let prepared_states = field_states.prepare(builder, &());
 
-                    let mut table_writer: ::planus::table_writer::TableWriter<24> =
+                    let mut table_writer: ::planus::table_writer::TableWriter<26> =
                         ::core::default::Default::default();
                     table_writer.write_entry::<::planus::Offset<str>>(0);
                     if prepared_symbols.is_some() {
@@ -4238,6 +5507,12 @@ mod root {
                         table_writer
                             .write_entry::<::planus::Offset<[::planus::Offset<self::NodeName>]>>(9);
                     }
+                    if prepared_states.is_some() {
+                        table_writer
+                            .write_entry::<::planus::Offset<[::planus::Offset<self::StateUse>]>>(
+                                10,
+                            );
+                    }
 
                     unsafe {
                         table_writer.finish(builder, |object_writer| {
@@ -4272,6 +5547,9 @@ mod root {
                             }
                             if let ::core::option::Option::Some(prepared_nodes) = prepared_nodes {
                                 object_writer.write::<_, _, 4>(&prepared_nodes);
+                            }
+                            if let ::core::option::Option::Some(prepared_states) = prepared_states {
+                                object_writer.write::<_, _, 4>(&prepared_states);
                             }
                         });
                     }
@@ -4315,6 +5593,7 @@ mod root {
                         &self.kernels,
                         &self.steps,
                         &self.nodes,
+                        &self.states,
                     )
                 }
             }
@@ -4575,6 +5854,48 @@ mod root {
             impl<T0, T1, T2, T3, T4, T5, T6, T7, T8, T9>
                 ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9)>
             {
+                /// Setter for the [`states` field](Program#structfield.states).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn states<T10>(
+                    self,
+                    value: T10,
+                ) -> ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
+                where
+                    T10: ::planus::WriteAsDefault<
+                            ::planus::Offset<[::planus::Offset<self::StateUse>]>,
+                            (),
+                        >,
+                {
+                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9) = self.0;
+                    ProgramBuilder((v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, value))
+                }
+
+                /// Sets the [`states` field](Program#structfield.states) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn states_as_default(
+                    self,
+                ) -> ProgramBuilder<(
+                    T0,
+                    T1,
+                    T2,
+                    T3,
+                    T4,
+                    T5,
+                    T6,
+                    T7,
+                    T8,
+                    T9,
+                    ::planus::DefaultValue,
+                )> {
+                    self.states(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>
+                ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
+            {
                 /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Program].
                 #[inline]
                 pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Program>
@@ -4596,8 +5917,9 @@ mod root {
                 T7: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Kernel>]>, ()>,
                 T8: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Step>]>, ()>,
                 T9: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::NodeName>]>, ()>,
+                T10: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::StateUse>]>, ()>,
             > ::planus::WriteAs<::planus::Offset<Program>>
-                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9)>
+                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
             {
                 type Prepared = ::planus::Offset<Program>;
 
@@ -4618,8 +5940,9 @@ mod root {
                 T7: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Kernel>]>, ()>,
                 T8: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Step>]>, ()>,
                 T9: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::NodeName>]>, ()>,
+                T10: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::StateUse>]>, ()>,
             > ::planus::WriteAsOptional<::planus::Offset<Program>>
-                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9)>
+                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
             {
                 type Prepared = ::planus::Offset<Program>;
 
@@ -4643,13 +5966,14 @@ mod root {
                 T7: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Kernel>]>, ()>,
                 T8: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Step>]>, ()>,
                 T9: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::NodeName>]>, ()>,
+                T10: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::StateUse>]>, ()>,
             > ::planus::WriteAsOffset<Program>
-                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9)>
+                for ProgramBuilder<(T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10)>
             {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Program> {
-                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9) = &self.0;
-                    Program::create(builder, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9)
+                    let (v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10) = &self.0;
+                    Program::create(builder, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10)
                 }
             }
 
@@ -4780,6 +6104,19 @@ mod root {
                             .unwrap_or(::planus::Vector::new_empty()),
                     )
                 }
+
+                /// Getter for the [`states` field](Program#structfield.states).
+                #[inline]
+                pub fn states(
+                    &self,
+                ) -> ::planus::Result<::planus::Vector<'a, ::planus::Result<self::StateUseRef<'a>>>>
+                {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(10, "Program", "states")?
+                            .unwrap_or(::planus::Vector::new_empty()),
+                    )
+                }
             }
 
             impl<'a> ::core::fmt::Debug for ProgramRef<'a> {
@@ -4795,6 +6132,7 @@ mod root {
                     f.field("kernels", &self.kernels());
                     f.field("steps", &self.steps());
                     f.field("nodes", &self.nodes());
+                    f.field("states", &self.states());
                     f.finish()
                 }
             }
@@ -4815,6 +6153,7 @@ mod root {
                         kernels: value.kernels()?.to_vec_result()?,
                         steps: value.steps()?.to_vec_result()?,
                         nodes: value.nodes()?.to_vec_result()?,
+                        states: value.states()?.to_vec_result()?,
                     })
                 }
             }
@@ -4895,7 +6234,7 @@ mod root {
             /// The struct `Digest` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Struct `Digest` in the file `artifact.fbs:51`
+            /// * Struct `Digest` in the file `artifact.fbs:68`
             #[derive(Copy, Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash, Default)]
             pub struct Digest {
                 /// The field `w0` in the struct `Digest`
@@ -5134,7 +6473,7 @@ mod root {
             /// The table `Segment` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Segment` in the file `artifact.fbs:54`
+            /// * Table `Segment` in the file `artifact.fbs:71`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Segment {
                 /// The field `offset` in the table `Segment`
@@ -5465,7 +6804,7 @@ mod root {
             /// The table `Constant` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Constant` in the file `artifact.fbs:57`
+            /// * Table `Constant` in the file `artifact.fbs:74`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Constant {
                 /// The field `segment` in the table `Constant`
@@ -5948,7 +7287,7 @@ mod root {
             /// The table `SourceFile` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `SourceFile` in the file `artifact.fbs:59`
+            /// * Table `SourceFile` in the file `artifact.fbs:76`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct SourceFile {
                 /// The field `name` in the table `SourceFile`
@@ -6220,7 +7559,7 @@ mod root {
             /// The table `Provenance` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Provenance` in the file `artifact.fbs:60`
+            /// * Table `Provenance` in the file `artifact.fbs:77`
             #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord, Hash)]
             pub struct Provenance {
                 /// The field `compiler` in the table `Provenance`
@@ -6590,7 +7929,7 @@ mod root {
             /// The table `Artifact` in the namespace `m4c.artifact`
             ///
             /// Generated from these locations:
-            /// * Table `Artifact` in the file `artifact.fbs:62`
+            /// * Table `Artifact` in the file `artifact.fbs:79`
             #[derive(Clone, Debug, PartialEq, PartialOrd)]
             pub struct Artifact {
                 /// The field `programs` in the table `Artifact`
@@ -6601,6 +7940,8 @@ mod root {
                 pub constants: ::planus::alloc::vec::Vec<self::Constant>,
                 /// The field `provenance` in the table `Artifact`
                 pub provenance: ::planus::alloc::boxed::Box<self::Provenance>,
+                /// The field `states` in the table `Artifact`
+                pub states: ::planus::alloc::vec::Vec<self::State>,
             }
 
             #[allow(clippy::derivable_impls)]
@@ -6611,6 +7952,7 @@ mod root {
                         segments: ::core::default::Default::default(),
                         constants: ::core::default::Default::default(),
                         provenance: ::core::default::Default::default(),
+                        states: ::core::default::Default::default(),
                     }
                 }
             }
@@ -6638,13 +7980,18 @@ mod root {
                         (),
                     >,
                     field_provenance: impl ::planus::WriteAs<::planus::Offset<self::Provenance>>,
+                    field_states: impl ::planus::WriteAsDefault<
+                        ::planus::Offset<[::planus::Offset<self::State>]>,
+                        (),
+                    >,
                 ) -> ::planus::Offset<Self> {
                     let prepared_programs = field_programs.prepare(builder, &());
                     let prepared_segments = field_segments.prepare(builder, &());
                     let prepared_constants = field_constants.prepare(builder, &());
                     let prepared_provenance = field_provenance.prepare(builder);
+                    let prepared_states = field_states.prepare(builder, &());
 
-                    let mut table_writer: ::planus::table_writer::TableWriter<12> =
+                    let mut table_writer: ::planus::table_writer::TableWriter<14> =
                         ::core::default::Default::default();
                     if prepared_programs.is_some() {
                         table_writer
@@ -6659,6 +8006,10 @@ mod root {
                             .write_entry::<::planus::Offset<[::planus::Offset<self::Constant>]>>(2);
                     }
                     table_writer.write_entry::<::planus::Offset<self::Provenance>>(3);
+                    if prepared_states.is_some() {
+                        table_writer
+                            .write_entry::<::planus::Offset<[::planus::Offset<self::State>]>>(4);
+                    }
 
                     unsafe {
                         table_writer.finish(builder, |object_writer| {
@@ -6678,6 +8029,9 @@ mod root {
                                 object_writer.write::<_, _, 4>(&prepared_constants);
                             }
                             object_writer.write::<_, _, 4>(&prepared_provenance);
+                            if let ::core::option::Option::Some(prepared_states) = prepared_states {
+                                object_writer.write::<_, _, 4>(&prepared_states);
+                            }
                         });
                     }
                     builder.current_offset()
@@ -6714,6 +8068,7 @@ mod root {
                         &self.segments,
                         &self.constants,
                         &self.provenance,
+                        &self.states,
                     )
                 }
             }
@@ -6809,6 +8164,31 @@ mod root {
             }
 
             impl<T0, T1, T2, T3> ArtifactBuilder<(T0, T1, T2, T3)> {
+                /// Setter for the [`states` field](Artifact#structfield.states).
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn states<T4>(self, value: T4) -> ArtifactBuilder<(T0, T1, T2, T3, T4)>
+                where
+                    T4: ::planus::WriteAsDefault<
+                            ::planus::Offset<[::planus::Offset<self::State>]>,
+                            (),
+                        >,
+                {
+                    let (v0, v1, v2, v3) = self.0;
+                    ArtifactBuilder((v0, v1, v2, v3, value))
+                }
+
+                /// Sets the [`states` field](Artifact#structfield.states) to the default value.
+                #[inline]
+                #[allow(clippy::type_complexity)]
+                pub fn states_as_default(
+                    self,
+                ) -> ArtifactBuilder<(T0, T1, T2, T3, ::planus::DefaultValue)> {
+                    self.states(::planus::DefaultValue)
+                }
+            }
+
+            impl<T0, T1, T2, T3, T4> ArtifactBuilder<(T0, T1, T2, T3, T4)> {
                 /// Finish writing the builder to get an [Offset](::planus::Offset) to a serialized [Artifact].
                 #[inline]
                 pub fn finish(self, builder: &mut ::planus::Builder) -> ::planus::Offset<Artifact>
@@ -6824,7 +8204,9 @@ mod root {
                 T1: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Segment>]>, ()>,
                 T2: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Constant>]>, ()>,
                 T3: ::planus::WriteAs<::planus::Offset<self::Provenance>>,
-            > ::planus::WriteAs<::planus::Offset<Artifact>> for ArtifactBuilder<(T0, T1, T2, T3)>
+                T4: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::State>]>, ()>,
+            > ::planus::WriteAs<::planus::Offset<Artifact>>
+                for ArtifactBuilder<(T0, T1, T2, T3, T4)>
             {
                 type Prepared = ::planus::Offset<Artifact>;
 
@@ -6839,8 +8221,9 @@ mod root {
                 T1: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Segment>]>, ()>,
                 T2: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Constant>]>, ()>,
                 T3: ::planus::WriteAs<::planus::Offset<self::Provenance>>,
+                T4: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::State>]>, ()>,
             > ::planus::WriteAsOptional<::planus::Offset<Artifact>>
-                for ArtifactBuilder<(T0, T1, T2, T3)>
+                for ArtifactBuilder<(T0, T1, T2, T3, T4)>
             {
                 type Prepared = ::planus::Offset<Artifact>;
 
@@ -6858,12 +8241,13 @@ mod root {
                 T1: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Segment>]>, ()>,
                 T2: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::Constant>]>, ()>,
                 T3: ::planus::WriteAs<::planus::Offset<self::Provenance>>,
-            > ::planus::WriteAsOffset<Artifact> for ArtifactBuilder<(T0, T1, T2, T3)>
+                T4: ::planus::WriteAsDefault<::planus::Offset<[::planus::Offset<self::State>]>, ()>,
+            > ::planus::WriteAsOffset<Artifact> for ArtifactBuilder<(T0, T1, T2, T3, T4)>
             {
                 #[inline]
                 fn prepare(&self, builder: &mut ::planus::Builder) -> ::planus::Offset<Artifact> {
-                    let (v0, v1, v2, v3) = &self.0;
-                    Artifact::create(builder, v0, v1, v2, v3)
+                    let (v0, v1, v2, v3, v4) = &self.0;
+                    Artifact::create(builder, v0, v1, v2, v3, v4)
                 }
             }
 
@@ -6916,6 +8300,19 @@ mod root {
                 pub fn provenance(&self) -> ::planus::Result<self::ProvenanceRef<'a>> {
                     self.0.access_required(3, "Artifact", "provenance")
                 }
+
+                /// Getter for the [`states` field](Artifact#structfield.states).
+                #[inline]
+                pub fn states(
+                    &self,
+                ) -> ::planus::Result<::planus::Vector<'a, ::planus::Result<self::StateRef<'a>>>>
+                {
+                    ::core::result::Result::Ok(
+                        self.0
+                            .access(4, "Artifact", "states")?
+                            .unwrap_or(::planus::Vector::new_empty()),
+                    )
+                }
             }
 
             impl<'a> ::core::fmt::Debug for ArtifactRef<'a> {
@@ -6925,6 +8322,7 @@ mod root {
                     f.field("segments", &self.segments());
                     f.field("constants", &self.constants());
                     f.field("provenance", &self.provenance());
+                    f.field("states", &self.states());
                     f.finish()
                 }
             }
@@ -6941,6 +8339,7 @@ mod root {
                         provenance: ::planus::alloc::boxed::Box::new(
                             ::core::convert::TryInto::try_into(value.provenance()?)?,
                         ),
+                        states: value.states()?.to_vec_result()?,
                     })
                 }
             }

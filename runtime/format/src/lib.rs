@@ -20,6 +20,7 @@ mod digest;
 mod dtype;
 mod header;
 mod liveness;
+mod state;
 mod validate;
 #[cfg(feature = "std")]
 mod writer;
@@ -38,11 +39,12 @@ mod writer;
 mod generated;
 
 pub use artifact::{Artifact, Constant, Segment};
-pub use description::{DType, ExprOp, ExprStep, GuardKind, Place};
+pub use description::{DType, ExprOp, ExprStep, GuardKind, Place, StateKind};
 pub use error::{Code, Error};
 pub use header::VERSION;
 pub use interner::ExprBuilder;
 pub use program::Program;
+pub use state::{State, StateUse};
 #[cfg(feature = "std")]
 pub use writer::{ConstantId, ConstantSpec, SegmentId, Writer};
 

@@ -1,4 +1,4 @@
-//! Checks that buffers and outputs are written before they are read, while they are alive, and never read and written at
+//! Checks that buffers, outputs and states are written before they are read, while they are alive, and never read and written at
 //! once.
 
 use alloc::vec;
@@ -24,32 +24,43 @@ pub(crate) fn check(program: &Program) -> Result<(), Error> {
     }
     let mut buffers = vec![Touch::default(); program.buffers.len()];
     let mut outputs = vec![Touch::default(); program.outputs.len()];
+    let mut states = vec![Touch::default(); program.states.len()];
     for (index, step) in program.steps.iter().enumerate() {
         let now = index + 1;
         for operand in program.operands.get(step.operands.clone()).unwrap_or(&[]) {
             alive(program, operand, index)?;
-            if let Some(touch) = touched(&mut buffers, &mut outputs, operand) {
+            if let Some(touch) = touched(&mut buffers, &mut outputs, &mut states, operand) {
                 require(touch.written != 0, "a step reads what no step wrote")?;
                 touch.read = now;
             }
         }
         for result in program.results.get(step.results.clone()).unwrap_or(&[]) {
             alive(program, result, index)?;
-            if let Some(touch) = touched(&mut buffers, &mut outputs, result) {
+            if let Some(touch) = touched(&mut buffers, &mut outputs, &mut states, result) {
                 require(touch.read != now, "a step writes what it reads")?;
                 require(touch.written != now, "a step writes the same place twice")?;
                 touch.written = now;
             }
         }
     }
-    require(outputs.iter().all(|touch| touch.written != 0), "an output is never written")
+    require(outputs.iter().all(|touch| touch.written != 0), "an output is never written")?;
+    let mut written = program.states.iter().zip(&states);
+    require(written.all(|(used, touch)| used.write.is_none() || touch.written != 0), "a state is never written")
 }
 
-fn touched<'t>(buffers: &'t mut [Touch], outputs: &'t mut [Touch], tensor: &Tensor) -> Option<&'t mut Touch> {
+/// What is known of the place of a tensor. A state as the run found it is never written: its rows stay where they are until
+/// the run has succeeded.
+fn touched<'t>(
+    buffers: &'t mut [Touch],
+    outputs: &'t mut [Touch],
+    states: &'t mut [Touch],
+    tensor: &Tensor,
+) -> Option<&'t mut Touch> {
     match tensor.place {
         Place::Buffer => buffers.get_mut(tensor.index as usize),
         Place::Output => outputs.get_mut(tensor.index as usize),
-        Place::Absent | Place::Constant | Place::Input => None,
+        Place::NextState => states.get_mut(tensor.index as usize),
+        Place::Absent | Place::Constant | Place::Input | Place::State => None,
     }
 }
 

@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use crate::description::{Buffer, DType, ExprStep, Guard, Kernel, NodeName, Place, Symbol};
 use crate::expression;
+use crate::state::StateUse;
 
 /// A program of an artifact.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,7 @@ pub struct Program {
     pub(crate) params: Vec<u32>,
     pub(crate) steps: Vec<StepRow>,
     pub(crate) nodes: Vec<NodeName>,
+    pub(crate) states: Vec<StateUse>,
 }
 
 /// An input or output of a program.
@@ -164,5 +166,10 @@ impl Program {
     /// What the node numbers in errors stand for; may be empty.
     pub fn nodes(&self) -> &[NodeName] {
         &self.nodes
+    }
+
+    /// The states that it reads or writes.
+    pub fn states(&self) -> &[StateUse] {
+        &self.states
     }
 }

@@ -61,8 +61,9 @@ pub(crate) fn program(program: &Program, constants: &[Constant]) -> Checked {
     for guard in &program.guards {
         require(is_expr(program, guard.left) && is_expr(program, guard.right), "a guard names no expression")?;
     }
-    ports(program, &program.inputs)?;
-    ports(program, &program.outputs)?;
+    let states = &program.states;
+    ports(program, program.inputs.iter().chain(states.iter().filter_map(|used| used.read.as_ref())))?;
+    ports(program, program.outputs.iter().chain(states.iter().filter_map(|used| used.write.as_ref())))?;
     for step in &program.steps {
         require((step.kernel as usize) < program.kernels.len(), "a step names no kernel")?;
         let named = program.nodes.is_empty() || (step.node as usize) < program.nodes.len();
@@ -73,7 +74,8 @@ pub(crate) fn program(program: &Program, constants: &[Constant]) -> Checked {
         tensor(program, operand, constants)?;
     }
     for result in &program.results {
-        require(matches!(result.place, Place::Buffer | Place::Output), "a result is not in a buffer or output")?;
+        let written = matches!(result.place, Place::Buffer | Place::Output | Place::NextState);
+        require(written, "a result is not in a buffer, output or state")?;
         tensor(program, result, constants)?;
     }
     liveness::check(program)
@@ -87,12 +89,13 @@ fn symbols(program: &Program) -> Checked {
     unique(program.symbols.iter().map(|symbol| &*symbol.name), "two symbols have the same name")
 }
 
-fn ports(program: &Program, ports: &[Port]) -> Checked {
-    let known = ports.iter().flat_map(|port| port.dims.iter()).all(|&expr| is_expr(program, expr));
+/// Inputs and what states stand for, or outputs and what states stand for.
+fn ports<'p>(program: &Program, ports: impl Iterator<Item = &'p Port> + Clone) -> Checked {
+    let known = ports.clone().flat_map(|port| port.dims.iter()).all(|&expr| is_expr(program, expr));
     require(known, "a port names no expression")?;
-    let sound = ports.iter().all(|port| port.tolerance.is_finite() && port.tolerance >= 0.0);
+    let sound = ports.clone().all(|port| port.tolerance.is_finite() && port.tolerance >= 0.0);
     require(sound, "a tolerance is negative or no number")?;
-    unique(ports.iter().map(|port| &*port.name), "two ports have the same name")
+    unique(ports.map(|port| &*port.name), "two ports have the same name")
 }
 
 fn tensor(program: &Program, tensor: &Tensor, constants: &[Constant]) -> Checked {
@@ -103,6 +106,8 @@ fn tensor(program: &Program, tensor: &Tensor, constants: &[Constant]) -> Checked
         Place::Buffer => require(index < program.buffers.len(), "a tensor names no buffer"),
         Place::Input => in_port(tensor, program.inputs.get(index)),
         Place::Output => in_port(tensor, program.outputs.get(index)),
+        Place::State => in_port(tensor, program.states.get(index).and_then(|used| used.read.as_ref())),
+        Place::NextState => in_port(tensor, program.states.get(index).and_then(|used| used.write.as_ref())),
         Place::Constant => {
             let constant = constants.get(index).ok_or(Error::malformed("a tensor names no constant"))?;
             require(tensor.dtype == constant.dtype, "an operand has another type than its constant")?;
@@ -114,15 +119,15 @@ fn tensor(program: &Program, tensor: &Tensor, constants: &[Constant]) -> Checked
 }
 
 fn in_port(tensor: &Tensor, port: Option<&Port>) -> Checked {
-    let port = port.ok_or(Error::malformed("a tensor names no input or output"))?;
-    require(tensor.dtype == port.dtype, "a tensor has another type than its input or output")
+    let port = port.ok_or(Error::malformed("a tensor names no input, output or state"))?;
+    require(tensor.dtype == port.dtype, "a tensor has another type than its input, output or state")
 }
 
-fn is_expr(program: &Program, index: u32) -> bool {
+pub(crate) fn is_expr(program: &Program, index: u32) -> bool {
     (index as usize) < program.expr_count()
 }
 
-fn unique<'a>(names: impl Iterator<Item = &'a str>, rule: &'static str) -> Checked {
+pub(crate) fn unique<'a>(names: impl Iterator<Item = &'a str>, rule: &'static str) -> Checked {
     let mut seen = BTreeSet::new();
     for name in names {
         require(seen.insert(name), rule)?;

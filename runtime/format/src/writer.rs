@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use crate::description::{Artifact, Constant, DType, Program, Provenance, Segment};
+use crate::description::{Artifact, Constant, DType, Program, Provenance, Segment, State};
 use crate::header::{HEADER_SIZE, Header};
 use crate::{CONSTANT_ALIGNMENT, MAX_RANK, SEGMENT_ALIGNMENT};
 
@@ -61,6 +61,7 @@ pub struct Writer<W> {
     /// Constants that lie in `shared`, whose segment has no number yet.
     waiting: Vec<ConstantId>,
     small_place_of: BTreeMap<[u8; 32], (u32, u64)>,
+    states: Vec<State>,
 }
 
 impl<W: Write + Seek> Writer<W> {
@@ -78,6 +79,7 @@ impl<W: Write + Seek> Writer<W> {
             shared_offset_of: BTreeMap::new(),
             waiting: Vec::new(),
             small_place_of: BTreeMap::new(),
+            states: Vec::new(),
         }
     }
 
@@ -157,6 +159,11 @@ impl<W: Write + Seek> Writer<W> {
         }
     }
 
+    /// Sets the states that the programs share; without this call there are none.
+    pub fn set_states(&mut self, states: Vec<State>) {
+        self.states = states;
+    }
+
     /// Writes the description and the header. Returns the file, which holds exactly the artifact.
     ///
     /// # Errors
@@ -168,6 +175,7 @@ impl<W: Write + Seek> Writer<W> {
             segments: std::mem::take(&mut self.segments),
             constants: std::mem::take(&mut self.constants),
             provenance: Box::new(provenance),
+            states: self.states,
         };
         let mut builder = planus::Builder::new();
         let description = builder.finish(&artifact, None);

@@ -260,6 +260,8 @@ fn tensor_text(artifact: &Artifact<'_>, program: &Program<'_>, tensor: &m4c_form
         Place::Buffer => "buffer",
         Place::Input => "input",
         Place::Output => "output",
+        Place::State => "state",
+        Place::NextState => "next state",
         // A constant knows its own sizes.
         Place::Constant => {
             let Some(constant) = artifact.constants().get(index as usize) else { return "?".into() };

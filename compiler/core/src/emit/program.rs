@@ -68,6 +68,7 @@ pub(super) fn describe(plan: &Plan, constants: &[ConstantId]) -> Result<descript
         kernels,
         steps,
         nodes,
+        states: Vec::new(),
     })
 }
 

@@ -3,10 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use m4c_runtime::{Arena, Artifact, Bounds, Program, RunOptions, Session, ThreadPool};
+use m4c_runtime::{Arena, Artifact, Bounds, Program, RunOptions, Session, StateBounds, States, ThreadPool};
 
 use crate::executor::EXECUTORS;
-use crate::model::{Aligned, sample};
+use crate::model::{Aligned, sample, sample_with_states};
 
 struct Counting;
 
@@ -64,6 +64,38 @@ fn binding_and_running_allocate_nothing() {
         assert!(session.run(&[x.bytes()], &mut [y.bytes_mut()], &options).is_err());
     }
     assert_eq!(count() - before, 0);
+}
+
+#[test]
+fn binding_and_running_with_states_allocate_nothing() {
+    let file = Aligned::new(&sample_with_states());
+    let artifact = Artifact::open(file.bytes()).expect("sound");
+    let mut bounds = StateBounds::new();
+    bounds.at_most(&artifact, "kv", 9).expect("in range").at_most(&artifact, "batch", 2).expect("in range");
+    let mut states = States::new(&artifact, &bounds, Arena::Owned).expect("states");
+    let session = |name: &str| {
+        let program = Program::find(&artifact, name).expect("there");
+        let mut bounds = Bounds::of(&program);
+        bounds.within(&program, &states).expect("in range");
+        Session::new(program, &bounds, EXECUTORS, 1, Arena::Owned).expect("a session")
+    };
+    let (mut first, mut next) = (session("first"), session("next"));
+    let options = RunOptions::default();
+    let (x, mut rows, mut before) = (Aligned::new(&[0; 64]), Aligned::new(&[0; 400]), Aligned::new(&[0; 8]));
+    let start = count();
+    for batch in [1, 2] {
+        states.reset();
+        first.bind_with(&[&[3, batch, 2], &[2]], &states).expect("fits");
+        first.run_with(&[x.bytes(), x.bytes()], &mut [], &mut states, &options).expect("runs");
+        for _ in 3..9 {
+            next.bind_with(&[&[1, batch, 2], &[2]], &states).expect("fits");
+            let mut outputs = [rows.bytes_mut(), before.bytes_mut()];
+            next.run_with(&[x.bytes(), x.bytes()], &mut outputs, &mut states, &options).expect("runs");
+        }
+        assert!(next.bind_with(&[&[1, batch, 2], &[2]], &states).is_err());
+        states.truncate("kv", 4).expect("there");
+    }
+    assert_eq!(count() - start, 0);
 }
 
 #[test]

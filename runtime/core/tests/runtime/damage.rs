@@ -2,7 +2,7 @@
 
 use m4c_runtime::{Artifact, Code};
 
-use crate::model::{Aligned, sample};
+use crate::model::{Aligned, sample, sample_with_states};
 
 fn code(file: &[u8]) -> Option<Code> {
     Artifact::open(file).err().map(|error| error.code)
@@ -13,16 +13,21 @@ const DESCRIPTION: usize = 16384 + 64;
 
 #[test]
 fn every_flipped_byte_of_header_and_description_is_noticed() {
-    let sound = sample();
-    assert_eq!(code(&sound), None);
+    flip_all(&sample(), DESCRIPTION);
+    // Without constants the description follows the header.
+    flip_all(&sample_with_states(), 128);
+}
+
+fn flip_all(sound: &[u8], description: usize) {
+    assert_eq!(code(sound), None);
     let mut seen = Vec::new();
-    for at in (0..104).chain(DESCRIPTION..sound.len()) {
+    for at in (0..104).chain(description..sound.len()) {
         for flip in (0..8).map(|bit| 1u8 << bit).chain([0xFF]) {
-            let mut damaged = sound.clone();
+            let mut damaged = sound.to_vec();
             damaged[at] ^= flip;
             let code = code(&damaged).unwrap_or_else(|| panic!("byte {at} ^ {flip:#x} passed"));
             assert!((100..200).contains(&(code as u32)), "byte {at}: {code:?}");
-            let expected = if at >= DESCRIPTION { Code::DescriptionDamaged } else { code };
+            let expected = if at >= description { Code::DescriptionDamaged } else { code };
             assert_eq!(code, expected);
             seen.push(code);
         }

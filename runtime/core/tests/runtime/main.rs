@@ -7,3 +7,4 @@ mod executor;
 mod malformed;
 mod model;
 mod running;
+mod states;

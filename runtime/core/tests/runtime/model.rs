@@ -3,9 +3,10 @@
 use std::io::Cursor;
 
 use m4c_format::description::{
-    Buffer, Guard, Kernel, NodeName, Operand, Port, Program, Provenance, SourceFile, Step, Symbol,
+    Axis, Buffer, Guard, Kernel, NodeName, Operand, Port, Program, Provenance, SourceFile, State, StateUse, Step,
+    Symbol,
 };
-use m4c_format::{ConstantSpec, DType, ExprBuilder, GuardKind, Place, Writer};
+use m4c_format::{ConstantSpec, DType, ExprBuilder, GuardKind, Place, StateKind, Writer};
 
 /// A program under construction, with the names that the tests use most.
 pub(crate) struct Build {
@@ -40,6 +41,15 @@ impl Build {
         let bytes = dims.iter().fold(four, |product, &dim| self.exprs.mul(product, dim));
         self.program.buffers.push(Buffer { bytes, first, last });
         Operand::new(Place::Buffer, self.program.buffers.len() as u32 - 1, DType::F32, dims)
+    }
+
+    /// Reads or writes a state, or both: the ports that it stands for, with their sizes as callers see them.
+    pub(crate) fn state(&mut self, state: u32, read: Option<(&str, &[u32])>, write: Option<(&str, &[u32])>) -> u32 {
+        let port = |(name, dims): (&str, &[u32])| {
+            Box::new(Port { name: name.into(), dtype: DType::F32, dims: dims.to_vec(), tolerance: 0.0 })
+        };
+        self.program.states.push(StateUse { state, read: read.map(port), write: write.map(port) });
+        self.program.states.len() as u32 - 1
     }
 
     pub(crate) fn guard(&mut self, kind: GuardKind, left: u32, right: u32, text: &str) {
@@ -93,6 +103,59 @@ pub(crate) fn second_program() -> Program {
 pub(crate) fn provenance() -> Provenance {
     let sources = vec![SourceFile { name: "model.onnx".into(), digest: [7; 32].into() }];
     Provenance { compiler: "m4c test".into(), sources, flags: vec!["--dim rows=1..8".into()] }
+}
+
+/// Rows of `batch` × 2 are kept along the middle axis of `kv`; `sum` is carried.
+pub(crate) fn sample_states() -> Vec<State> {
+    let axis = |name: &str, size| Axis { name: name.into(), size };
+    let kv = vec![axis("batch", i64::MAX), axis("kv", 100), axis("", 2)];
+    let state = |name: &str, kind, axes, axis| State { name: name.into(), kind, dtype: DType::F32, axes, axis };
+    vec![state("kv", StateKind::Append, kv, 1), state("sum", StateKind::Carry, vec![axis("", 2)], 0)]
+}
+
+/// Writes `double(x)` as the rows of `kv`, and `double(b)` as `sum`.
+pub(crate) fn first_program() -> Program {
+    let mut build = Build::new("first");
+    let (batch, rows) = (build.symbol("batch", 1, i64::MAX, 1), build.symbol("rows", 0, i64::MAX, 1));
+    let two = build.exprs.constant(2);
+    let x = build.input("x", DType::F32, &[rows, batch, two]);
+    let b = build.input("b", DType::F32, &[two]);
+    let kv = build.state(0, None, Some(("present", &[batch, rows, two])));
+    let sum = build.state(1, None, Some(("sum.out", &[two])));
+    build.step("double", &[x], &[Operand::new(Place::NextState, kv, DType::F32, &[rows, batch, two])]);
+    build.step("double", &[b], &[Operand::new(Place::NextState, sum, DType::F32, &[two])]);
+    build.finish()
+}
+
+/// Adds the row `double(x)` to `kv` and `b` to `sum`, and gives all rows doubled and what `sum` was, doubled.
+pub(crate) fn next_program() -> Program {
+    let mut build = Build::new("next");
+    let (batch, past) = (build.symbol("batch", 1, i64::MAX, 1), build.symbol("past", 0, i64::MAX, 1));
+    let (one, two) = (build.exprs.constant(1), build.exprs.constant(2));
+    let more = build.exprs.add(past, one);
+    let x = build.input("x", DType::F32, &[one, batch, two]);
+    let b = build.input("b", DType::F32, &[two]);
+    let kv = build.state(0, Some(("past", &[batch, past, two])), Some(("present", &[batch, more, two])));
+    let sum = build.state(1, Some(("sum.in", &[two])), Some(("sum.out", &[two])));
+    let rows = build.output("rows", &[more, batch, two]);
+    let before = build.output("before", &[two]);
+    let state = |place, index, dims: &[u32]| Operand::new(place, index, DType::F32, dims);
+    build.step("double", &[x], &[state(Place::NextState, kv, &[one, batch, two])]);
+    build.step("add", &[state(Place::State, sum, &[two]), b], &[state(Place::NextState, sum, &[two])]);
+    build.step("double", &[state(Place::NextState, kv, &[more, batch, two])], &[rows]);
+    build.step("double", &[state(Place::State, sum, &[two])], &[before]);
+    build.finish()
+}
+
+/// An artifact of programs over states.
+pub(crate) fn write_states(programs: Vec<Program>, states: Vec<State>) -> Vec<u8> {
+    let mut writer = Writer::new(Cursor::new(Vec::new()));
+    writer.set_states(states);
+    writer.finish(programs, provenance()).expect("memory can be written").into_inner()
+}
+
+pub(crate) fn sample_with_states() -> Vec<u8> {
+    write_states(vec![first_program(), next_program()], sample_states())
 }
 
 /// An artifact of these programs and one constant of 2 × 3 floats, 1 to 6.

@@ -31,6 +31,7 @@ mod nest;
 mod norm;
 mod pad;
 mod reduce;
+mod scatter;
 mod select;
 mod softmax;
 mod step;

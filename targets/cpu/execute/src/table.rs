@@ -15,6 +15,7 @@ use crate::max_pool::MaxPool;
 use crate::norm::{LayerNorm, RmsNorm};
 use crate::pad::Pad;
 use crate::reduce::{self, Reduce};
+use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
 use crate::softmax::Softmax;
 use crate::strided::{Broadcast, Slice};
@@ -151,6 +152,13 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("reduce_sum_i64", &Reduce::<reduce::Sum, I64>::NEW),
     ("rms_norm_f32", &RmsNorm),
     ("round_f32", &Unary(unary::Round)),
+    ("scatter_1", &Scatter::<u8>::NEW),
+    ("scatter_2", &Scatter::<u16>::NEW),
+    ("scatter_4", &Scatter::<u32>::NEW),
+    ("scatter_8", &Scatter::<u64>::NEW),
+    ("scatter_add_f32", &ScatterAdd::<F32>::NEW),
+    ("scatter_add_i32", &ScatterAdd::<I32>::NEW),
+    ("scatter_add_i64", &ScatterAdd::<I64>::NEW),
     ("select_1", &Select::<u8>::NEW),
     ("select_2", &Select::<u16>::NEW),
     ("select_4", &Select::<u32>::NEW),

@@ -128,6 +128,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         _ if name.starts_with("iota") || name.starts_with("dim") => 0,
         _ if name.starts_with("select") || name.starts_with("conv") || name.starts_with("rms") => 3,
         _ if name.starts_with("layer") => 4,
+        _ if name.starts_with("scatter") => 3,
         _ if name.starts_with("matmul_packed") => 3,
         _ if name.starts_with("concat") => 1 + random.below(3),
         _ if name.starts_with("max_pool") => 1,
@@ -145,7 +146,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         };
         let dtype = match (name.split('_').next().unwrap(), index) {
             ("select", 0) => DType::Bool,
-            ("gather", 1) => [DType::I32, DType::I64][random.below(2)],
+            ("gather" | "scatter", 1) => [DType::I32, DType::I64][random.below(2)],
             _ => from,
         };
         let mut shape = plausible(random, dtype, &sizes);
