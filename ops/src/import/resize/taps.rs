@@ -104,7 +104,7 @@ impl Kernel {
         let reach = if self.cubic.is_some() { 2.0 } else { 1.0 };
         let first = (-reach / scale).floor() + 1.0;
         let count = 2.0 - 2.0 * first;
-        if !(count <= MOST_TAPS) {
+        if count.is_nan() || count > MOST_TAPS {
             return Err(ImportError::Unsupported(format!("antialiasing by a scale of {scale}")));
         }
         let numbers = b.count(2, 1, Dim::from(count as i64), DType::I64)?;
