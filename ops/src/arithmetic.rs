@@ -139,7 +139,7 @@ impl dyn Build + '_ {
     ///
     /// # Errors
     /// The constraint that the application breaks.
-    pub fn widened(
+    pub fn in_f32(
         &mut self,
         x: Value,
         f: impl FnOnce(&mut dyn Build, Value) -> Result<Value, Violation>,

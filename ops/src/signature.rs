@@ -48,7 +48,7 @@ pub fn import_widened(
     node: &OnnxNode,
     f: fn(&mut dyn Build, Value) -> Result<Value, Violation>,
 ) -> Result<Vec<Value>, ImportError> {
-    Ok(vec![b.widened(node.operand(0)?, f)?])
+    Ok(vec![b.in_f32(node.operand(0)?, f)?])
 }
 
 /// Imports a node that before version 13 counts its operand as a matrix: all axes from `axis` on are one.

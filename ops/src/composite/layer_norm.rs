@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::{DType, FLOAT};
+use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -65,9 +65,11 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     if b.fact(epsilon).rank() != 0 {
         return Err(OP.refuse("scalar-epsilon", b.fact(epsilon).to_string()));
     }
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
     let (centered, _, deviation) = statistics(b, x, axis as usize, epsilon)?;
     let normal = b.plain(&div::OP, &[centered, deviation])?;
-    let normal = b.cast(normal, fact.dtype)?;
     let scaled = b.plain(&mul::OP, &[normal, scale])?;
     match bias {
         Some(bias) => b.plain(&add::OP, &[scaled, bias]),
@@ -78,9 +80,9 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
 /// The elements less their mean, the mean, and the root of variance and epsilon, over the axes from `axis` on.
 fn statistics(b: &mut dyn Build, x: Value, axis: usize, epsilon: Value) -> Result<(Value, Value, Value), Violation> {
     let axes: Vec<i64> = (axis as i64..b.fact(x).rank() as i64).collect();
-    let wide = b.cast(x, DType::F32)?;
-    let mean = reduce_sum::mean(b, wide, axes.clone(), true)?;
-    let centered = b.plain(&sub::OP, &[wide, mean])?;
+    let x = b.wide(x)?;
+    let mean = reduce_sum::mean(b, x, axes.clone(), true)?;
+    let centered = b.plain(&sub::OP, &[x, mean])?;
     let squared = b.plain(&mul::OP, &[centered, centered])?;
     let variance = reduce_sum::mean(b, squared, axes, true)?;
     let variance = b.plain(&add::OP, &[variance, epsilon])?;

@@ -38,7 +38,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     match node.text("activation")?.unwrap_or("none") {
         "none" => {}
         "silu" | "swish" => {
-            result = b.widened(result, |b, x| {
+            result = b.in_f32(result, |b, x| {
                 let gate = b.plain(&sigmoid::OP, &[x])?;
                 b.mul(x, gate)
             })?;

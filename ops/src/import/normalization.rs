@@ -41,7 +41,7 @@ fn by_mean_and_variance(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>
     let x = node.operand(0)?;
     let axes = node.ints("axes")?.unwrap_or_else(|| vec![0, 2, 3]);
     let axes = normalized_axes(b, x, &axes, &reduce_sum::OP)?;
-    let result = b.widened(x, |b, x| {
+    let result = b.in_f32(x, |b, x| {
         let mean = reduce_sum::mean(b, x, axes.clone(), true)?;
         let centered = b.sub(x, mean)?;
         let squares = b.mul(centered, centered)?;

@@ -24,8 +24,8 @@ pub fn plan(graph: &Graph, target: &dyn Target) -> Result<Plan, Diagnostics> {
     };
     let inputs = graph.inputs().iter().map(|&value| port(graph.input_name(value), value, 0.0)).collect();
     let outputs = graph.outputs().iter().map(|output| {
-        let class = classes.get(&output.value).copied();
-        port(&output.name, output.value, class.map_or(0.0, m4c_ops::Numerics::model_tolerance))
+        let tolerance = classes.get(&output.value).map_or(0.0, |(class, dtype)| class.model_tolerance(*dtype));
+        port(&output.name, output.value, tolerance)
     });
     let mut plan = Plan {
         name: graph.name.clone(),

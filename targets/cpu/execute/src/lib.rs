@@ -29,6 +29,7 @@ mod matmul;
 mod max_pool;
 mod nest;
 mod norm;
+mod number;
 mod pad;
 mod reduce;
 mod scatter;
