@@ -2,6 +2,8 @@
 //!
 //! Depends on nothing else of the project, does no I/O, knows no target, no file format and no rewriting engine.
 
+pub mod along;
+pub mod arithmetic;
 pub mod attr;
 pub mod build;
 pub mod composite;

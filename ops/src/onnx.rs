@@ -204,6 +204,16 @@ impl OnnxNode {
         }
     }
 
+    /// The attribute `axis` counted from the front of `x`, or the one that holds where it is absent.
+    ///
+    /// # Errors
+    /// Where it is out of range or of another kind.
+    pub fn axis(&self, b: &dyn Build, x: Value, absent: i64) -> Result<usize, ImportError> {
+        let (fact, axis) = (b.fact(x), self.int("axis")?.unwrap_or(absent));
+        let found = || ImportError::Attribute { name: "axis".into(), found: format!("is {axis} for {fact}") };
+        fact.axis(axis).ok_or_else(found)
+    }
+
     fn attr<T>(&self, name: &str, wrong: &str, get: impl Fn(&OnnxAttr) -> Option<T>) -> Result<Option<T>, ImportError> {
         let found = || ImportError::Attribute { name: name.into(), found: wrong.into() };
         self.attrs.get(name).map(|attr| get(attr).ok_or_else(found)).transpose()
