@@ -97,7 +97,7 @@ fn results_as_long_as_the_data_says() {
     check("Compress", plain, &["f32[2, 2] 1 2 3 4", "bool[3] true false true"], "f32[2] 1 3");
     check("Range", plain, &["i64[] 3", "i64[] 8", "=i64[] 2"], "i64[3] 3 5 7");
     check("ConstantOfShape", plain, &["i64[3] 1 3 1"], "f32[1, 3, 1] 0 0 0");
-    check("Expand", plain, &["f32[1, 2] 1 2", "i64[3] 1 2 1"], "f32[1, 2, 2] 1 2 1 2");
+    check("Expand", plain, &["f32[1, 2] 1 2", "i64[3] 1 2 2"], "f32[1, 2, 2] 1 2 1 2");
     check("Reshape", plain, &["f32[2, 3] 1 2 3 4 5 6", "i64[3] 1 3 2"], "f32[1, 3, 2] 1 2 3 4 5 6");
 }
 

@@ -14,6 +14,21 @@ macro_rules! rooms {
 }
 
 rooms! {
+    activation,
+    batch_norm,
+    causal_conv,
+    dropout,
+    flex_attention,
+    hardmax,
+    hyperbolic,
+    linear_attention,
+    loss,
     non_zero,
+    normalization,
+    product,
+    reduce_log_sum,
+    remainder,
+    resize,
     sign,
+    trigonometry,
 }
