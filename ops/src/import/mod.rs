@@ -16,6 +16,9 @@ macro_rules! rooms {
 rooms! {
     activation,
     batch_norm,
+    bit_cast,
+    bit_shift,
+    bitwise,
     causal_conv,
     dropout,
     flex_attention,

@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::FLOAT;
+use crate::dtype::{DType, FLOAT};
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
@@ -137,7 +137,10 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     if node.results > 1 {
         return Err(ImportError::Unsupported("the indices of MaxPool are not supported".into()));
     }
-    let x = node.operand(0)?;
+    let given = node.operand(0)?;
+    let dtype = b.fact(given).dtype;
+    // Real numbers of 32 bits hold all integers that the standard has here.
+    let x = if dtype.is_float() { given } else { b.cast(given, DType::F32)? };
     let window = Window::of_pool(node, b.fact(x))?;
     let pads = window.all_pads();
     let attrs = Attrs::none()
@@ -145,5 +148,6 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         .ints("strides", window.strides)
         .ints("dilations", window.dilations)
         .ints("pads", pads);
-    Ok(vec![b.op(&OP, &[x], attrs)?])
+    let largest = b.op(&OP, &[x], attrs)?;
+    Ok(vec![b.cast(largest, dtype)?])
 }
