@@ -5,6 +5,7 @@
 use crate::onnx::OnnxImport;
 
 mod sampling;
+pub(crate) mod scatter_by;
 
 macro_rules! rooms {
     ($($room:ident),* $(,)?) => {
@@ -33,6 +34,7 @@ rooms! {
     hyperbolic,
     linear_attention,
     loss,
+    max_unpool,
     normalization,
     one_hot,
     pool,

@@ -123,13 +123,7 @@ fn both(
 }
 
 /// What counts along an axis of this size at a place on it.
-fn taps(
-    b: &mut dyn Build,
-    place: Value,
-    size: &Dim,
-    method: Method,
-    outside: Outside,
-) -> Result<Vec<Tap>, Violation> {
+fn taps(b: &mut dyn Build, place: Value, size: &Dim, method: Method, outside: Outside) -> Result<Vec<Tap>, Violation> {
     let last = b.size(size.clone() - Dim::from(1));
     let dtype = b.fact(place).dtype;
     let last_real = b.cast(last, dtype)?;
