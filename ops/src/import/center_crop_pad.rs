@@ -17,7 +17,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let found = || ImportError::Attribute { name: "axes".into(), found: format!("is {given:?} for {fact}") };
     for (axis, size) in axes.ok_or_else(found)?.into_iter().zip(sizes) {
         let (whole, zero) = (fact.shape[axis].clone(), Dim::from(0));
-        let (more, less) = ((size.clone() - whole.clone()).maximum(&zero), (whole.clone() - size.clone()).maximum(&zero));
+        let (more, less) =
+            ((size.clone() - whole.clone()).maximum(&zero), (whole.clone() - size.clone()).maximum(&zero));
         x = b.cut(x, axis, less.floor_div(2), whole.minimum(&size))?;
         let low = more.floor_div(2);
         x = b.framed(x, axis, low.clone(), more - low, 0.0)?;

@@ -23,7 +23,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let (strides, dilations) = (list("strides", 1, spatial)?, list("dilations", 1, spatial)?);
     let pads = list("pads", 0, 2 * spatial)?;
     let (groups, offset_groups) = (node.int("group")?.unwrap_or(1), node.int("offset_group")?.unwrap_or(1));
-    if spatial == 0 || weights.rank() != fact.rank() || offsets.rank() != fact.rank() || groups < 1 || offset_groups < 1 {
+    if spatial == 0 || weights.rank() != fact.rank() || offsets.rank() != fact.rank() || groups < 1 || offset_groups < 1
+    {
         return Err(wrong("group"));
     }
     let (batch, channels) = (fact.shape[0].clone(), fact.shape[1].clone());

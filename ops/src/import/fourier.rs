@@ -173,10 +173,7 @@ fn stft(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
 
 fn framed(b: &mut dyn Build, x: Value, waves: Value, step: i64) -> Result<Value, Violation> {
     let channels_first = b.transpose(x, vec![0, 2, 1])?;
-    let attrs = Attrs::none()
-        .ints("strides", vec![step])
-        .ints("dilations", vec![1])
-        .ints("pads", vec![0, 0])
-        .int("groups", 1);
+    let attrs =
+        Attrs::none().ints("strides", vec![step]).ints("dilations", vec![1]).ints("pads", vec![0, 0]).int("groups", 1);
     b.op(&conv::OP, &[channels_first, waves], attrs)
 }

@@ -61,7 +61,8 @@ fn sums(b: &mut dyn Build, x: Value, window: &Window, pads: Vec<i64>) -> Result<
     let fact = b.fact(x).clone();
     let (outer, inner) = fact.shape.split_at(2);
     let one = Dim::from(1);
-    let ones: Vec<Dim> = [one.clone(), one.clone()].into_iter().chain(window.size.iter().copied().map(Dim::from)).collect();
+    let ones: Vec<Dim> =
+        [one.clone(), one.clone()].into_iter().chain(window.size.iter().copied().map(Dim::from)).collect();
     let w = b.filled(fact.dtype, 1.0, &ones)?;
     let apart = b.reshape(x, &[&[Dim::product(outer), one], inner].concat())?;
     let attrs = Attrs::none().ints("strides", window.strides.clone()).ints("dilations", window.dilations.clone());

@@ -2,9 +2,9 @@
 
 use super::coordinates::Places;
 use crate::build::{Build, Value};
-use crate::import::sampling::cubic;
 use crate::dim::Dim;
 use crate::dtype::DType;
+use crate::import::sampling::cubic;
 use crate::onnx::{ImportError, OnnxNode};
 use crate::op::Violation;
 
