@@ -9,7 +9,7 @@ use crate::onnx::ModelFile;
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
-use crate::states::{StateUse, resolve};
+use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
 use std::path::Path;
@@ -263,8 +263,13 @@ fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
         .programs
         .iter()
         .flat_map(|program| program.dims.iter().map(move |setting| format!("{}: {}", program.name, dim(setting))));
+    let state = |state: &StateDeclaration| {
+        let patterns = |of: &[PortPattern]| of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        format!("state.{}: {} -> {}", state.name, patterns(&state.from), patterns(&state.to))
+    };
+    let states = project.states.iter().map(state);
     let target = format!("--target {}", target.profile().id);
-    [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).collect()
+    [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
 }
 
 /// Common settings of dimensions that the program has, then its own. A name that it lacks is an error where it is the
