@@ -82,6 +82,23 @@ impl dyn Build + '_ {
         self.op(&primitive::cast::OP, &[x], Attrs::none().dtype("to", to))
     }
 
+    /// A composite of 16-bit floats computed in `f32` and rounded once.
+    ///
+    /// # Errors
+    /// The constraint that the application breaks.
+    pub fn widened(&mut self, op: &'static Op, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
+        let narrow = operands.iter().flatten().map(|&operand| self.fact(operand).dtype).find(|dtype| dtype.is_narrow());
+        let mut wide = Vec::new();
+        for operand in operands {
+            wide.push(match *operand {
+                Some(value) if self.fact(value).dtype.is_narrow() => Some(self.cast(value, DType::F32)?),
+                other => other,
+            });
+        }
+        let result = self.apply(op, &wide, attrs.clone())?;
+        self.cast(result, narrow.unwrap_or(DType::F32))
+    }
+
     /// The value in another shape of as many elements; itself where it has that shape already.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub const ALL: &[DType] = &[Bool, I4, U4, I8, U8, I16, I32, I64, F16, BF16, F32]
 pub const NUMERIC: &[DType] = &[I4, U4, I8, U8, I16, I32, I64, F16, BF16, F32];
 /// Floating-point types.
 pub const FLOAT: &[DType] = &[F16, BF16, F32];
+/// Types whose elements stand for real numbers beside a scale.
+pub const INTEGER: &[DType] = &[I4, U4, I8, U8, I16, I32];
 /// Types an index operand may have.
 pub const INDEX: &[DType] = &[I32, I64];
 
@@ -67,6 +69,22 @@ impl DType {
     /// Bytes of `elements` elements, or `None` where that overflows.
     pub fn bytes(self, elements: usize) -> Option<usize> {
         Some(elements.checked_mul(self.bits())?.div_ceil(8))
+    }
+
+    /// The smallest and the largest number of an integer type.
+    pub fn integer_range(self) -> Option<(i64, i64)> {
+        let bits = self.bits() as u32;
+        match self {
+            U4 | U8 => Some((0, (1 << bits) - 1)),
+            I4 | I8 | I16 | I32 => Some((-(1 << (bits - 1)), (1 << (bits - 1)) - 1)),
+            I64 => Some((i64::MIN, i64::MAX)),
+            Bool | F16 | BF16 | F32 => None,
+        }
+    }
+
+    /// Whether elements are 16-bit floating-point numbers, which are computed in `f32`.
+    pub fn is_narrow(self) -> bool {
+        matches!(self, F16 | BF16)
     }
 
     /// Whether elements are floating-point numbers.

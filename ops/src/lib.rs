@@ -14,6 +14,7 @@ pub mod onnx;
 pub mod op;
 pub mod page;
 pub mod primitive;
+pub mod quantization;
 pub mod signature;
 pub mod structural;
 pub mod table;

@@ -1,5 +1,7 @@
 //! How far a correct implementation may be from the meaning of an operator.
 
+use crate::dtype::DType;
+
 /// The numerics class of an operator. Tolerances of comparisons come from here and nowhere else.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Numerics {
@@ -22,22 +24,49 @@ impl Numerics {
         }
     }
 
-    /// The largest allowed difference of one application, relative to the largest finite magnitude of the result.
-    pub fn tolerance(self) -> f64 {
-        match self {
-            Numerics::Exact => 0.0,
-            Numerics::Rounded => 1e-6,
-            Numerics::Accumulated => 1e-5,
+    /// The largest allowed difference of one application on elements of this type, relative to the largest finite
+    /// magnitude of the result.
+    ///
+    /// Integers wrap, whatever the order of sums. A 16-bit float cannot be nearer than half a unit of its last place. Implementations compute in `f32` and round once
+    /// or after each operator of a decomposition, so that the results are a few units apart.
+    pub fn tolerance(self, dtype: DType) -> f64 {
+        match (self, dtype) {
+            (Numerics::Exact, _) => 0.0,
+            (_, dtype) if !dtype.is_float() => 0.0,
+            (_, DType::F16 | DType::BF16) => 4.0 * epsilon(dtype),
+            (Numerics::Rounded, _) => 1e-6,
+            (Numerics::Accumulated, _) => 1e-5,
         }
     }
 
-    /// The same for a whole model whose worst operator is of this class: errors of one layer feed the next.
-    pub fn model_tolerance(self) -> f64 {
+    /// The same for a whole model whose worst operator is of this class and whose numbers were rounded to no coarser type
+    /// than this: errors of one layer feed the next, and what is rounded to integers may fall on the other side of a limit.
+    pub fn model_tolerance(self, dtype: DType) -> f64 {
+        let rounding = 16.0 * epsilon(dtype);
         match self {
             Numerics::Exact => 0.0,
-            Numerics::Rounded => 1e-5,
-            Numerics::Accumulated => 1e-4,
+            Numerics::Rounded => rounding.max(1e-5),
+            Numerics::Accumulated => rounding.max(1e-4),
         }
+    }
+}
+
+/// The coarser of two types that real numbers are rounded to.
+pub fn coarser(a: DType, b: DType) -> DType {
+    if epsilon(b) > epsilon(a) { b } else { a }
+}
+
+/// The relative distance of neighboring numbers of a floating-point type; of an integer type, that of its largest number
+/// and the one below; 0 where that is nothing beside `f32`.
+fn epsilon(dtype: DType) -> f64 {
+    match dtype {
+        DType::F16 => 2f64.powi(-10),
+        DType::BF16 | DType::I8 => 2f64.powi(-7),
+        DType::U8 => 2f64.powi(-8),
+        DType::I4 => 2f64.powi(-3),
+        DType::U4 => 2f64.powi(-4),
+        DType::I16 => 2f64.powi(-15),
+        _ => 0.0,
     }
 }
 

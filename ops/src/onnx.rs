@@ -66,6 +66,11 @@ pub const fn between(op_type: &'static str, since: i64, until: i64, import: Impo
     OnnxImport { op_type, domain: "", since, until, import }
 }
 
+/// An operator of onnxruntime's own, which has one version.
+pub const fn microsoft(op_type: &'static str, import: ImportFn) -> OnnxImport {
+    OnnxImport { op_type, domain: "com.microsoft", since: 1, until: i64::MAX, import }
+}
+
 /// Why a node does not import. The importer adds the place.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ImportError {

@@ -4,6 +4,7 @@ use crate::attr::Attrs;
 use crate::build::{Build, FactBuilder, Value};
 use crate::composite;
 use crate::dim::{Guard, Symbols};
+use crate::dtype::{DType, FLOAT};
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, OnnxImport};
@@ -118,13 +119,18 @@ fn numerics(out: &mut String, op: &Op) {
     let meaning = match op.numerics {
         Numerics::Exact => "the same bits for every input; the payload of a NaN is free".to_string(),
         Numerics::Rounded => {
-            format!("each element rounds on its own, within {:.0e} of the largest magnitude", op.numerics.tolerance())
+            format!("each element rounds on its own, within {} of the largest magnitude", tolerances(op.numerics))
         }
         Numerics::Accumulated => {
-            format!("the order of sums is free, within {:.0e} of the largest magnitude", op.numerics.tolerance())
+            format!("the order of sums is free, within {} of the largest magnitude", tolerances(op.numerics))
         }
     };
     let _ = write!(out, "\n## Numerics\n\n{class}: {meaning}.\n");
+}
+
+fn tolerances(class: Numerics) -> String {
+    let of = |dtype: DType| format!("{:.0e} ({dtype})", class.tolerance(dtype));
+    FLOAT.iter().rev().map(|&dtype| of(dtype)).collect::<Vec<_>>().join(", ")
 }
 
 /// Names of the operators that the samples of a composite decompose into.

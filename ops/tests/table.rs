@@ -62,7 +62,7 @@ fn samples_hold() {
             assert_eq!(result.fact(), read.result.fact(), "{place}");
             let (y, r) = (result.as_f64s().unwrap(), read.result.as_f64s().unwrap());
             let difference = Difference::between(&y, &r);
-            assert!(difference.within(op.numerics.tolerance()), "{place}: {result} is not {}", read.result);
+            assert!(difference.within(op.numerics.tolerance(fact.dtype)), "{place}: {result} is not {}", read.result);
             let signs = |v: &[f64]| v.iter().map(|x| x.is_sign_negative() && *x == 0.0).collect::<Vec<_>>();
             assert_eq!(signs(&y), signs(&r), "{place}: zeros differ in sign: {result}");
             assert!(op.work(&facts, &read.attrs, &fact).as_i64().is_some(), "{place}: work is no number");

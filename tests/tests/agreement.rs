@@ -5,7 +5,7 @@ use m4c_compiler::onnx_out::write_onnx;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
 use m4c_ir::{DataFile, Graph, interpret, text};
-use m4c_ops::{Numerics, Tensor};
+use m4c_ops::{DType, Numerics, Tensor};
 use m4c_target_cpu::CpuTarget;
 use m4c_tests::models::{MODELS, Model};
 use m4c_tests::onnxruntime::{self, Job};
@@ -76,7 +76,12 @@ fn every_phase_agrees_with_the_meaning_and_with_onnxruntime() {
             for (inputs, meaning) in inputs.iter().zip(&meaning) {
                 let what = format!("{} after {phase}", model.name);
                 if phase != Phase::Import {
-                    assert_close(&interpreted(&graph, inputs), meaning, Numerics::Accumulated.tolerance(), &what);
+                    assert_close(
+                        &interpreted(&graph, inputs),
+                        meaning,
+                        Numerics::Accumulated.tolerance(DType::F32),
+                        &what,
+                    );
                 }
                 jobs.push(Job { model: path.clone(), inputs: inputs.clone() });
                 wanted.push((what, meaning.clone()));

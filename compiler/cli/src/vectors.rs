@@ -68,7 +68,7 @@ pub(crate) fn write(folder: &Path, ops: &[&'static Op]) -> Result<usize, Diagnos
                 attributes: read.attrs.iter().map(|(name, value)| (name, value.to_string())).collect(),
                 result,
                 numerics: op.numerics.name(),
-                tolerance: op.numerics.tolerance(),
+                tolerance: op.numerics.tolerance(read.result.dtype()),
             });
         }
     }

@@ -89,6 +89,18 @@ fn gathers() {
 }
 
 #[test]
+fn scatters() {
+    let x = "f32[2, 3] 1 2 3 4 5 6";
+    check("ScatterND", plain, &[x, "i64[2, 2] 0 2 -1 0", "f32[2] 10 20"], "f32[2, 3] 1 2 10 20 5 6");
+    check("ScatterND", plain, &[x, "i64[1, 1] -1", "f32[1, 3] 7 8 9"], "f32[2, 3] 1 2 3 7 8 9");
+    let add = |node: NodeProto| node.with("reduction", "add");
+    check("ScatterND", add, &[x, "i64[2, 1] 0 0", "f32[2, 3] 1 1 1 2 2 2"], "f32[2, 3] 4 5 6 4 5 6");
+    let rows = |node: NodeProto| node.with("axis", 1i64);
+    check("ScatterElements", rows, &[x, "i64[2, 1] -1 0", "f32[2, 1] 7 8"], "f32[2, 3] 1 2 7 8 5 6");
+    check("ScatterElements", add, &[x, "i64[1, 2] 1 1", "f32[1, 2] 10 20"], "f32[2, 3] 1 2 3 14 25 6");
+}
+
+#[test]
 fn triangles_and_running_sums() {
     let x = "f32[2, 3] 1 2 3 4 5 6";
     check("Trilu", plain, &[x], "f32[2, 3] 1 2 3 0 5 6");

@@ -32,8 +32,11 @@ pub static OP: Op = Op {
     refusals: &[],
 };
 
-fn decompose(b: &mut dyn Build, operands: &[Option<Value>], _: &Attrs) -> Result<Value, Violation> {
+fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
     let [Some(x)] = operands[..] else { return Err(OP.refuse("arity", "one operand")) };
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
     let dtype = b.fact(x).dtype;
     let (root, one, half) = (b.scalar(dtype, std::f64::consts::SQRT_2), b.scalar(dtype, 1.0), b.scalar(dtype, 0.5));
     let scaled = b.plain(&div::OP, &[x, root])?;

@@ -31,8 +31,11 @@ pub static OP: Op = Op {
     refusals: &[],
 };
 
-fn decompose(b: &mut dyn Build, operands: &[Option<Value>], _: &Attrs) -> Result<Value, Violation> {
+fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
     let [Some(x)] = operands[..] else { return Err(OP.refuse("arity", "one operand")) };
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
     let dtype = b.fact(x).dtype;
     let (one, half, cubic) = (b.scalar(dtype, 1.0), b.scalar(dtype, 0.5), b.scalar(dtype, 0.044_715));
     let root = b.scalar(dtype, (2.0 / std::f64::consts::PI).sqrt());

@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::{DType, FLOAT};
+use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, between, from};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
@@ -84,9 +84,11 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     if b.fact(epsilon).rank() != 0 {
         return Err(OP.refuse("scalar-epsilon", b.fact(epsilon).to_string()));
     }
-    let wide = b.cast(x, DType::F32)?;
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
     let rest = channels.floor_div(groups) * Dim::product(inner);
-    let grouped = b.reshape(wide, &[batch.clone(), Dim::from(groups), rest])?;
+    let grouped = b.reshape(x, &[batch.clone(), Dim::from(groups), rest])?;
     let mean = reduce_sum::mean(b, grouped, vec![2], true)?;
     let centered = b.plain(&sub::OP, &[grouped, mean])?;
     let squared = b.plain(&mul::OP, &[centered, centered])?;
@@ -95,7 +97,6 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     let deviation = b.plain(&sqrt::OP, &[variance])?;
     let normal = b.plain(&div::OP, &[centered, deviation])?;
     let normal = b.reshape(normal, &fact.shape)?;
-    let normal = b.cast(normal, fact.dtype)?;
     let mut a_channel = vec![channels.clone()];
     a_channel.extend(inner.iter().map(|_| Dim::from(1)));
     let scale = b.reshape(scale, &a_channel)?;

@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::{DType, FLOAT};
+use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -66,15 +66,16 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
         return Err(OP.refuse("scalar-epsilon", b.fact(epsilon).to_string()));
     }
     let axes: Vec<i64> = (axis..fact.rank() as i64).collect();
-    let wide = b.cast(x, DType::F32)?;
-    let mean = reduce_sum::mean(b, wide, axes.clone(), true)?;
-    let centered = b.plain(&sub::OP, &[wide, mean])?;
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
+    let mean = reduce_sum::mean(b, x, axes.clone(), true)?;
+    let centered = b.plain(&sub::OP, &[x, mean])?;
     let squared = b.plain(&mul::OP, &[centered, centered])?;
     let variance = reduce_sum::mean(b, squared, axes, true)?;
     let variance = b.plain(&add::OP, &[variance, epsilon])?;
     let deviation = b.plain(&sqrt::OP, &[variance])?;
     let normal = b.plain(&div::OP, &[centered, deviation])?;
-    let normal = b.cast(normal, fact.dtype)?;
     let scaled = b.plain(&mul::OP, &[normal, scale])?;
     match bias {
         Some(bias) => b.plain(&add::OP, &[scaled, bias]),

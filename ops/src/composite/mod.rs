@@ -2,10 +2,14 @@
 
 crate::rooms! {
     attention,
+    dequantize,
     gelu,
     gelu_tanh,
     group_norm,
+    integer_conv,
+    integer_matmul,
     layer_norm,
+    quantize,
     rms_norm,
     rope,
     sigmoid,

@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::{DType, FLOAT};
+use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
@@ -49,13 +49,14 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     if b.fact(epsilon).rank() != 0 {
         return Err(OP.refuse("scalar-epsilon", b.fact(epsilon).to_string()));
     }
-    let wide = b.cast(x, DType::F32)?;
-    let squared = b.plain(&mul::OP, &[wide, wide])?;
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
+    let squared = b.plain(&mul::OP, &[x, x])?;
     let mean = reduce_sum::mean(b, squared, (axis..fact.rank() as i64).collect(), true)?;
     let mean = b.plain(&add::OP, &[mean, epsilon])?;
     let root = b.plain(&sqrt::OP, &[mean])?;
-    let normal = b.plain(&div::OP, &[wide, root])?;
-    let normal = b.cast(normal, fact.dtype)?;
+    let normal = b.plain(&div::OP, &[x, root])?;
     b.plain(&mul::OP, &[normal, scale])
 }
 

@@ -32,8 +32,11 @@ pub static OP: Op = Op {
     refusals: &[],
 };
 
-fn decompose(b: &mut dyn Build, operands: &[Option<Value>], _: &Attrs) -> Result<Value, Violation> {
+fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
     let [Some(x)] = operands[..] else { return Err(OP.refuse("arity", "one operand")) };
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
     let one = b.scalar(b.fact(x).dtype, 1.0);
     let negated = mul::negated(b, x)?;
     let power = b.plain(&exp::OP, &[negated])?;

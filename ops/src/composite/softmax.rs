@@ -47,6 +47,9 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     if !(0..b.fact(x).rank() as i64).contains(&axis) {
         return Err(OP.refuse("axis-in-range", format!("axis {axis} of {}", b.fact(x))));
     }
+    if b.fact(x).dtype.is_narrow() {
+        return b.widened(&OP, operands, attrs);
+    }
     let along = || Attrs::none().ints("axes", vec![axis]).flag("keep", true);
     let largest = b.op(&reduce_max::OP, &[x], along())?;
     let shifted = b.plain(&sub::OP, &[x, largest])?;

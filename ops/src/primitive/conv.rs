@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::FLOAT;
+use crate::dtype::DType;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
@@ -25,7 +25,7 @@ pub static OP: Op = Op {
         attr("pads", AttrKind::Ints, "zeros before each spatial axis, then after each"),
         attr("groups", AttrKind::Int, "number of groups that channels and filters are divided into"),
     ],
-    types: &[types("T", FLOAT)],
+    types: &[types("T", &[DType::I32, DType::F16, DType::BF16, DType::F32])],
     constraints: &[
         constraint(
             "spatial",
@@ -116,7 +116,8 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
     Ok(Fact { dtype: x.dtype, shape })
 }
 
-fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
+/// Multiplications and additions.
+pub fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
     let window = facts.operands[1].map_or(Dim::from(0), |w| Dim::product(&w.shape[1.min(w.rank())..]));
     result.elements() * window * Dim::from(2)
 }
@@ -156,19 +157,24 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
 
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, w) = (node.operand(0)?, node.operand(1)?);
+    let attrs = attrs(b, node, x, w)?;
+    let result = b.op(&OP, &[x, w], attrs)?;
+    Ok(vec![with_bias(b, result, node.optional(2))?])
+}
+
+/// The attributes of a node that convolves `x` with `w`.
+///
+/// # Errors
+/// Where an attribute does not fit the operands.
+pub fn attrs(b: &dyn Build, node: &OnnxNode, x: Value, w: Value) -> Result<Attrs, ImportError> {
     let (x_fact, w_fact) = (b.fact(x).clone(), b.fact(w).clone());
     let spatial = x_fact.rank().saturating_sub(2);
     let strides = node.ints("strides")?.unwrap_or_else(|| vec![1; spatial]);
     let dilations = node.ints("dilations")?.unwrap_or_else(|| vec![1; spatial]);
     let window = w_fact.shape.get(2..).unwrap_or_default();
     let pads = window::pads(node, &x_fact, window, &strides, &dilations)?;
-    let attrs = Attrs::none()
-        .ints("strides", strides)
-        .ints("dilations", dilations)
-        .ints("pads", pads)
-        .int("groups", node.int("group")?.unwrap_or(1));
-    let result = b.op(&OP, &[x, w], attrs)?;
-    Ok(vec![with_bias(b, result, node.optional(2))?])
+    let groups = node.int("group")?.unwrap_or(1);
+    Ok(Attrs::none().ints("strides", strides).ints("dilations", dilations).ints("pads", pads).int("groups", groups))
 }
 
 fn with_bias(b: &mut dyn Build, x: Value, bias: Option<Value>) -> Result<Value, ImportError> {

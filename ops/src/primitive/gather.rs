@@ -151,9 +151,11 @@ fn gather_nd(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportErr
 }
 
 /// The row-major place of each index tuple among axes of these sizes.
-fn places(b: &mut dyn Build, at: Value, outer: &[Dim], sizes: &[Dim]) -> Result<Value, ImportError> {
+///
+/// # Errors
+/// Where tuples are empty.
+pub fn places(b: &mut dyn Build, at: Value, outer: &[Dim], sizes: &[Dim]) -> Result<Value, ImportError> {
     let dtype = b.fact(at).dtype;
-    let zero = b.scalar(dtype, 0.0);
     let mut all: Option<Value> = None;
     for (axis, size) in sizes.iter().enumerate() {
         let mut starts = vec![Dim::from(0); outer.len() + 1];
@@ -163,12 +165,9 @@ fn places(b: &mut dyn Build, at: Value, outer: &[Dim], sizes: &[Dim]) -> Result<
         let steps = vec![1; starts.len()];
         let index = slice::apply(b, at, starts, cut, steps)?;
         let index = b.reshape(index, outer)?;
-        // A negative index counts from the end of its own axis.
         let size = b.size(size.clone());
         let size = b.cast(size, dtype)?;
-        let from_end = b.plain(&add::OP, &[index, size])?;
-        let negative = b.plain(&less::OP, &[index, zero])?;
-        let index = b.plain(&select::OP, &[negative, from_end, index])?;
+        let index = from_front(b, index, size)?;
         all = Some(match all {
             None => index,
             Some(before) => {
@@ -178,6 +177,17 @@ fn places(b: &mut dyn Build, at: Value, outer: &[Dim], sizes: &[Dim]) -> Result<
         });
     }
     all.ok_or_else(|| ImportError::Operand { index: 1, found: "has empty index tuples".into() })
+}
+
+/// Indices along an axis of this size, those counted from its end counted from its front.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn from_front(b: &mut dyn Build, index: Value, size: Value) -> Result<Value, Violation> {
+    let zero = b.scalar(b.fact(index).dtype, 0.0);
+    let from_end = b.plain(&add::OP, &[index, size])?;
+    let negative = b.plain(&less::OP, &[index, zero])?;
+    b.plain(&select::OP, &[negative, from_end, index])
 }
 
 /// With the indexed axis last, each element picks within its own row: a gather in which all other axes are shared.

@@ -58,7 +58,8 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
     Ok(Fact { dtype: a.dtype, shape })
 }
 
-fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
+/// Multiplications and additions.
+pub fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
     let depth = facts.operands[0].and_then(|a| a.shape.last().cloned());
     result.elements() * depth.unwrap_or(Dim::from(0)) * Dim::from(2)
 }
@@ -109,9 +110,21 @@ fn products<N: Copy + Default>(
     all
 }
 
-/// Vectors become matrices of one row or column, which is dropped again.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let (mut x, mut y) = (node.operand(0)?, node.operand(1)?);
+    let (x, y) = (node.operand(0)?, node.operand(1)?);
+    Ok(vec![of_vectors_too(b, x, y, |b, x, y| b.plain(&OP, &[x, y]))?])
+}
+
+/// A product of tensors of which vectors become matrices of one row or column, which is dropped again.
+///
+/// # Errors
+/// The constraint that the product breaks.
+pub fn of_vectors_too(
+    b: &mut dyn Build,
+    mut x: Value,
+    mut y: Value,
+    product: impl FnOnce(&mut dyn Build, Value, Value) -> Result<Value, Violation>,
+) -> Result<Value, Violation> {
     let (row, column) = (b.fact(x).rank() == 1, b.fact(y).rank() == 1);
     if row {
         let shape = [vec![Dim::from(1)], b.fact(x).shape.clone()].concat();
@@ -121,7 +134,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         let shape = [b.fact(y).shape.clone(), vec![Dim::from(1)]].concat();
         y = b.reshape(y, &shape)?;
     }
-    let product = b.plain(&OP, &[x, y])?;
+    let product = product(b, x, y)?;
     let mut shape = b.fact(product).shape.clone();
     if column {
         shape.pop();
@@ -129,7 +142,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     if row && !shape.is_empty() {
         shape.remove(shape.len() - usize::from(!column) - 1);
     }
-    Ok(vec![b.reshape(product, &shape)?])
+    b.reshape(product, &shape)
 }
 
 /// `alpha * a' * b' + beta * c`.

@@ -29,6 +29,8 @@ crate::rooms! {
     reduce_sum,
     reshape,
     round,
+    scatter,
+    scatter_add,
     select,
     sin,
     slice,

@@ -155,7 +155,7 @@ fn row(op: &'static Op) -> Row {
         attributes: attributes.collect(),
         constraints: constraints.collect(),
         numerics: op.numerics.name(),
-        tolerance: op.numerics.tolerance(),
+        tolerance: op.numerics.tolerance(m4c_ops::DType::F32),
         variants: match &op.meaning {
             Meaning::Composite { variants, .. } => variants,
             Meaning::Primitive { .. } => &[],

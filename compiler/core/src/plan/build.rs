@@ -31,7 +31,7 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
     let output = |output: &m4c_ir::graph::Output| Port {
         name: output.name.clone(),
         fact: graph.fact(output.value).clone(),
-        tolerance: classes.get(&output.value).map_or(0.0, |class| class.model_tolerance()),
+        tolerance: classes.get(&output.value).map_or(0.0, |(class, dtype)| class.model_tolerance(*dtype)),
     };
     let (mut inputs, mut outputs): (Vec<Port>, Vec<Port>) =
         (graph.inputs().iter().map(|&value| input(value)).collect(), graph.outputs().iter().map(output).collect());

@@ -86,5 +86,5 @@ fn tolerances_are_those_of_the_worst_operator_on_the_way() {
     );
     let tolerances: Vec<f64> = plan.outputs.iter().map(|port| port.tolerance).collect();
     let classes = [m4c_ops::Numerics::Exact, m4c_ops::Numerics::Rounded, m4c_ops::Numerics::Accumulated];
-    assert_eq!(tolerances, classes.map(|class| class.model_tolerance()));
+    assert_eq!(tolerances, classes.map(|class| class.model_tolerance(m4c_ops::DType::F32)));
 }

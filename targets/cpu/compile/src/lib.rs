@@ -51,6 +51,8 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("slice", movement::slice),
     ("concat", movement::concat),
     ("gather", movement::gather),
+    ("scatter", movement::scatter),
+    ("scatter_add", movement::scatter_add),
     ("pad", movement::pad),
     ("select", movement::select),
     ("reduce_sum", reduce::reduce),

@@ -1,6 +1,6 @@
 //! Data movement: the kernel is chosen by the size of an element.
 
-use crate::kernel::{by_size, call, dtype, number, numbers};
+use crate::kernel::{by_size, by_type, call, dtype, number, numbers};
 use m4c_target::{Lowered, NodeView};
 
 pub(crate) fn reshape(_: &NodeView<'_>) -> Result<Lowered, String> {
@@ -34,6 +34,16 @@ pub(crate) fn gather(node: &NodeView<'_>) -> Result<Lowered, String> {
     let kernel = by_size("gather", dtype(node, 0)?)?;
     let params = vec![number(node, "axis"), number(node, "batch_dims")];
     Ok(call(kernel, node, params))
+}
+
+pub(crate) fn scatter(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_size("scatter", dtype(node, 0)?)?;
+    Ok(call(kernel, node, Vec::new()))
+}
+
+pub(crate) fn scatter_add(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let kernel = by_type("scatter_add", dtype(node, 0)?);
+    Ok(call(kernel, node, Vec::new()))
 }
 
 pub(crate) fn pad(node: &NodeView<'_>) -> Result<Lowered, String> {

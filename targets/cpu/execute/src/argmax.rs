@@ -2,12 +2,44 @@
 //!
 //! Operand: `x`. Parameter: the axis. The result is i64 with the elements in order; its own sizes do not matter.
 
-use crate::element::{Element, I64};
+use crate::element::{Bf16, Element, F16, F32, Float, I32, I64};
 use crate::step::{arity, axis, count, operand, read, require, result, write};
 use crate::tiles::flat;
 use core::marker::PhantomData;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+
+/// A type whose elements compare.
+pub(crate) trait Ordered: Element {
+    /// What compares as the elements do.
+    type Key: PartialOrd + Copy;
+
+    /// The key of an element.
+    fn key(raw: Self::Raw) -> Self::Key;
+}
+
+macro_rules! ordered {
+    ($($element:ident by $key:ty: $function:expr;)+) => {
+        $(
+            impl Ordered for $element {
+                type Key = $key;
+
+                #[inline(always)]
+                fn key(raw: Self::Raw) -> $key {
+                    $function(raw)
+                }
+            }
+        )+
+    };
+}
+
+ordered! {
+    F16 by f32: F16::to_f32;
+    Bf16 by f32: Bf16::to_f32;
+    F32 by f32: F32::to_f32;
+    I32 by i32: core::convert::identity;
+    I64 by i64: core::convert::identity;
+}
 
 /// The kernel for one type.
 pub(crate) struct Argmax<E>(PhantomData<E>);
@@ -17,7 +49,7 @@ struct Plan {
     inner: usize,
 }
 
-impl<E: Element<Raw: PartialOrd>> Argmax<E> {
+impl<E: Ordered> Argmax<E> {
     /// The kernel.
     pub(crate) const NEW: Self = Self(PhantomData);
 
@@ -34,7 +66,7 @@ impl<E: Element<Raw: PartialOrd>> Argmax<E> {
     }
 }
 
-impl<E: Element<Raw: PartialOrd>> Kernel for Argmax<E> {
+impl<E: Ordered> Kernel for Argmax<E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
         Self::plan(step).map(|_| ())
     }
@@ -50,15 +82,15 @@ impl<E: Element<Raw: PartialOrd>> Kernel for Argmax<E> {
             for (i, out) in out.iter_mut().enumerate() {
                 let (row, col) = ((start + i) / inner, (start + i) % inner);
                 let elements = x[row * size * inner + col..].iter().step_by(inner).take(size);
-                *out = first_largest(elements) as i64;
+                *out = first_largest(elements.map(|&x| E::key(x))) as i64;
             }
         })
     }
 }
 
-fn first_largest<'a, T: PartialOrd + Copy + 'a>(elements: impl Iterator<Item = &'a T>) -> usize {
+fn first_largest<T: PartialOrd + Copy>(elements: impl Iterator<Item = T>) -> usize {
     let mut best: Option<(usize, T)> = None;
-    for (i, &x) in elements.enumerate() {
+    for (i, x) in elements.enumerate() {
         // Only NaN is not comparable with itself.
         if x.partial_cmp(&x).is_none() {
             return i;

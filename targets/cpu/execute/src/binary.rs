@@ -2,7 +2,7 @@
 //!
 //! Operands: `a`, `b`. No parameters.
 
-use crate::element::{Bool, Element, F32, I32, I64};
+use crate::element::{Bf16, Bool, Element, F16, F32, Float, I32, I64};
 use crate::math;
 use crate::nest::Nest;
 use crate::step::{arity, operand, read, require, result, write};
@@ -35,6 +35,21 @@ macro_rules! operation {
     };
 }
 
+/// On all floating-point types, by what it is on `f32`.
+macro_rules! float_operation {
+    ($name:ident: |$a:ident, $b:ident| $value:expr) => {
+        float_operation!($name on F32 F16 Bf16: |$a, $b| $value);
+    };
+    ($name:ident on $($element:ident)+: |$a:ident, $b:ident| $value:expr) => {
+        $(
+            operation!($name on $element => $element: |$a, $b| {
+                let ($a, $b) = ($element::to_f32($a), $element::to_f32($b));
+                $element::from_f32($value)
+            });
+        )+
+    };
+}
+
 pub(crate) struct Add;
 pub(crate) struct Sub;
 pub(crate) struct Mul;
@@ -45,13 +60,13 @@ pub(crate) struct Pow;
 pub(crate) struct Less;
 pub(crate) struct Equal;
 
-operation!(Add on F32 => F32: |a, b| a + b);
-operation!(Sub on F32 => F32: |a, b| a - b);
-operation!(Mul on F32 => F32: |a, b| a * b);
-operation!(Div on F32 => F32: |a, b| a / b);
-operation!(Max on F32 => F32: |a, b| if a > b || a.is_nan() { a } else { b });
-operation!(Min on F32 => F32: |a, b| if a < b || a.is_nan() { a } else { b });
-operation!(Pow on F32 => F32: |a, b| math::pow(a, b));
+float_operation!(Add: |a, b| a + b);
+float_operation!(Sub: |a, b| a - b);
+float_operation!(Mul: |a, b| a * b);
+float_operation!(Div: |a, b| a / b);
+float_operation!(Max: |a, b| if a > b || a.is_nan() { a } else { b });
+float_operation!(Min: |a, b| if a < b || a.is_nan() { a } else { b });
+float_operation!(Pow: |a, b| math::pow(a, b));
 operation!(Add on I32 => I32: |a, b| a.wrapping_add(b));
 operation!(Sub on I32 => I32: |a, b| a.wrapping_sub(b));
 operation!(Mul on I32 => I32: |a, b| a.wrapping_mul(b));
@@ -66,6 +81,10 @@ operation!(Max on I64 => I64: |a, b| a.max(b));
 operation!(Min on I64 => I64: |a, b| a.min(b));
 operation!(Less on F32 I32 I64 => Bool: |a, b| u8::from(a < b));
 operation!(Equal on F32 I32 I64 => Bool: |a, b| u8::from(a == b));
+operation!(Less on F16 => Bool: |a, b| u8::from(F16::to_f32(a) < F16::to_f32(b)));
+operation!(Less on Bf16 => Bool: |a, b| u8::from(Bf16::to_f32(a) < Bf16::to_f32(b)));
+operation!(Equal on F16 => Bool: |a, b| u8::from(F16::to_f32(a) == F16::to_f32(b)));
+operation!(Equal on Bf16 => Bool: |a, b| u8::from(Bf16::to_f32(a) == Bf16::to_f32(b)));
 operation!(Equal on Bool => Bool: |a, b| u8::from((a != 0) == (b != 0)));
 
 /// The kernel of one [`Operation`] on one type.

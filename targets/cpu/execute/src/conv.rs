@@ -1,15 +1,16 @@
-//! `conv_f32`: convolution over one to three spatial axes.
+//! `conv_T`: convolution over one to three spatial axes.
 //!
 //! Operands: `x` `[n, c, ..]`, `w` `[o, c / groups, ..]`, optional `bias` of o elements. Parameters: `groups`, then for
 //! each spatial axis `stride`, `dilation`, `pad_low`, `pad_high`. It is a matrix product of the weights and the windows of
 //! `x`, which are laid out panel by panel while they are needed.
 
-use crate::element::{Element, F32};
-use crate::gemm::{Bias, Columns, Product, Row, Size, multiply};
+use crate::gemm::{Bias, Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::{Body, Isa, Vector};
 use crate::layout::PANEL;
+use crate::number::{Number, Numeric};
 use crate::step::{count, operand, optional, read, read_optional, require, result, scratch, write};
 use crate::tiles::{Grid, Tile, share};
+use core::marker::PhantomData;
 use core::ops::Range;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
@@ -17,8 +18,13 @@ use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
 /// Spatial axes; fewer are filled up with leading axes of size 1.
 const SPACE: usize = 3;
 
-/// The kernel.
-pub(crate) struct Conv;
+/// The kernel for one type.
+pub(crate) struct Conv<E>(PhantomData<E>);
+
+impl<E> Conv<E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
 
 struct Plan {
     /// A product for each batch and group of channels.
@@ -38,13 +44,13 @@ struct Window {
     low: [usize; SPACE],
 }
 
-fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
+fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
     let bias = match step.operands.len() {
         2 => None,
-        3 => optional(step, 2, F32::DTYPE)?,
+        3 => optional(step, 2, E::DTYPE)?,
         _ => return Err(Code::BadStep),
     };
-    let (x, w, out) = (operand(step, 0, F32::DTYPE)?, operand(step, 1, F32::DTYPE)?, result(step, F32::DTYPE)?);
+    let (x, w, out) = (operand(step, 0, E::DTYPE)?, operand(step, 1, E::DTYPE)?, result(step, E::DTYPE)?);
     let ([n, c, input @ ..], [o, c_group, kernel @ ..], [out_n, out_o, output @ ..]) = (&*x, &*w, &*out) else {
         return Err(Code::BadStep);
     };
@@ -91,72 +97,95 @@ fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
     Ok(Plan { size, groups, window })
 }
 
-impl Kernel for Conv {
+impl<E: Numeric> Kernel for Conv<E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        plan(step).map(|_| ())
+        plan::<E>(step).map(|_| ())
     }
 
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
-        plan(step).map_or(0, |plan| plan.size.scratch(threads))
+        let Ok(Plan { size, window, .. }) = plan::<E>(step) else { return 0 };
+        if size.rows != 1 {
+            return size.scratch::<E>(threads);
+        }
+        let grid = direct_grid(&size, &window);
+        (direct_piece::<E>(&grid) * size_of::<E::Number>()).saturating_mul(threads.max(1))
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let Plan { size, groups, window } = plan(step)?;
-        let x: &[f32] = read(step, data.operands, 0)?;
-        let w: &[f32] = read(step, data.operands, 1)?;
-        let bias: Option<&[f32]> = read_optional(step, data.operands, 2)?;
+        let Plan { size, groups, window } = plan::<E>(step)?;
+        let x: &[E::Raw] = read(step, data.operands, 0)?;
+        let w: &[E::Raw] = read(step, data.operands, 1)?;
+        let bias: Option<&[E::Raw]> = read_optional(step, data.operands, 2)?;
+        let (out, scratch) = (write(step, data.results)?, scratch(data.scratch)?);
         if size.rows == 1 {
-            let direct = Direct { x, w, bias, size, groups, window };
-            return direct.run_on(Isa::best(), write(step, data.results)?, threads);
+            let direct = Direct::<E> { x, w, bias, size, groups, window };
+            return direct.run_on(Isa::best(), out, scratch, threads);
         }
         // Groups of all batches follow one another in `x`, and those of one batch in `w`.
         let channels = x.len().checked_div(size.groups).unwrap_or(0);
         let group = |index: usize| {
             let of_weights = index % groups;
             Product {
-                a: &w[of_weights * size.rows * size.k..][..size.rows * size.k],
-                columns: Windows { x: &x[index * channels..][..channels], window },
+                rows: Stored::<E>(&w[of_weights * size.rows * size.k..][..size.rows * size.k]),
+                columns: Windows::<E> { x: &x[index * channels..][..channels], window },
                 bias: bias.map_or(Bias::None, |bias| Bias::PerRow(&bias[of_weights * size.rows..][..size.rows])),
             }
         };
-        multiply(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+        multiply::<E, _, _>(Isa::best(), &size, group, out, scratch, threads)
     }
 }
 
 /// A convolution with one output channel in each group, such as a depthwise one: too low for a matrix product, which
 /// would lay out every window for a single use.
-#[derive(Clone, Copy)]
-struct Direct<'a> {
-    x: &'a [f32],
-    w: &'a [f32],
-    bias: Option<&'a [f32]>,
+struct Direct<'a, E: Numeric> {
+    x: &'a [E::Raw],
+    w: &'a [E::Raw],
+    bias: Option<&'a [E::Raw]>,
     size: Size,
     groups: usize,
     window: Window,
 }
 
-impl Direct<'_> {
-    fn run_on(&self, isa: Isa, out: &mut [f32], threads: &dyn Threads) -> Result<(), Code> {
-        let [_, _, cols] = self.window.output;
-        let tile_rows = (16384 / cols.saturating_mul(self.size.k).max(1)).max(1);
-        let rows = self.size.cols / cols.max(1);
-        let grid = Grid { groups: self.size.groups, rows, cols, tile_rows, tile_cols: cols };
-        share(threads, out, grid, &mut [] as &mut [u8], 0, |tile, _| isa.run(DirectTile { direct: *self, tile }))
+/// The lines of the result along the last axis as rows.
+fn direct_grid(size: &Size, window: &Window) -> Grid {
+    let [_, _, cols] = window.output;
+    let tile_rows = (16384 / cols.saturating_mul(size.k).max(1)).max(1);
+    let rows = size.cols / cols.max(1);
+    Grid { groups: size.groups, rows, cols, tile_rows, tile_cols: cols }
+}
+
+/// Numbers of working memory of one job.
+fn direct_piece<E: Numeric>(grid: &Grid) -> usize {
+    if E::IS_NUMBER { 0 } else { grid.tile_rows.min(grid.rows) * grid.cols }
+}
+
+impl<E: Numeric> Direct<'_, E> {
+    fn run_on(
+        &self,
+        isa: Isa,
+        out: &mut [E::Raw],
+        scratch: &mut [E::Number],
+        threads: &dyn Threads,
+    ) -> Result<(), Code> {
+        let grid = direct_grid(&self.size, &self.window);
+        share(threads, out, grid, scratch, direct_piece::<E>(&grid), |tile, space| {
+            E::with_sums(tile, space, |tile| isa.run(DirectTile { direct: self, tile }));
+        })
     }
 }
 
 /// Some lines of the result along the last axis.
-struct DirectTile<'a> {
-    direct: Direct<'a>,
-    tile: Tile<'a, f32>,
+struct DirectTile<'a, E: Numeric> {
+    direct: &'a Direct<'a, E>,
+    tile: Tile<'a, E::Number>,
 }
 
-impl Body for DirectTile<'_> {
+impl<E: Numeric> Body for DirectTile<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(mut self) {
-        let Direct { x, w, bias, size, groups, window } = self.direct;
+        let &Direct { x, w, bias, size, groups, window } = self.direct;
         let Window { input, kernel, output, stride, dilation, low } = window;
         let channels = x.len() / size.groups;
         let x = &x[self.tile.group * channels..][..channels];
@@ -165,7 +194,7 @@ impl Body for DirectTile<'_> {
         for row in 0..self.tile.rows {
             let at = [(self.tile.row + row) / output[1], (self.tile.row + row) % output[1]];
             let out = self.tile.row_mut(row);
-            out.fill(0.0);
+            out.fill(E::Number::default());
             for (lines, weights) in w.chunks_exact(kernel[2]).enumerate() {
                 let place = [lines / kernel[1] % kernel[0], lines % kernel[1]];
                 let from: [Option<usize>; 2] = core::array::from_fn(|axis| {
@@ -176,6 +205,7 @@ impl Body for DirectTile<'_> {
                 let line = ((lines / kernel[1] / kernel[0] * input[0] + z) * input[1] + y) * input[2];
                 let line = &x[line..line + input[2]];
                 for (place, &weight) in weights.iter().enumerate() {
+                    let weight = E::number(weight);
                     // The outputs whose windows have this place inside the line.
                     let shift = place * dilation[2];
                     let first = low[2].saturating_sub(shift).div_ceil(stride[2]);
@@ -184,30 +214,33 @@ impl Body for DirectTile<'_> {
                         continue;
                     }
                     let (out, line) = (&mut out[first..end], &line[first * stride[2] + shift - low[2]..]);
+                    let add = |(out, &x): (&mut E::Number, &E::Raw)| {
+                        *out = E::Number::multiply_add::<V>(weight, E::number(x), *out);
+                    };
                     if stride[2] == 1 {
-                        out.iter_mut().zip(line).for_each(|(out, &x)| *out = V::multiply_add(weight, x, *out));
+                        out.iter_mut().zip(line).for_each(add);
                     } else {
-                        let line = line.iter().step_by(stride[2]);
-                        out.iter_mut().zip(line).for_each(|(out, &x)| *out = V::multiply_add(weight, x, *out));
+                        out.iter_mut().zip(line.iter().step_by(stride[2])).for_each(add);
                     }
                 }
             }
             if let Some(bias) = bias {
-                out.iter_mut().for_each(|out| *out += bias[channel]);
+                let bias = E::number(bias[channel]);
+                out.iter_mut().for_each(|out| *out = out.plus(bias));
             }
         }
     }
 }
 
 /// The windows of some channels as the columns of a matrix.
-struct Windows<'a> {
-    x: &'a [f32],
+struct Windows<'a, E: Numeric> {
+    x: &'a [E::Raw],
     window: Window,
 }
 
-impl Columns for Windows<'_> {
+impl<E: Numeric> Columns<E::Number> for Windows<'_, E> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row]) -> &'a [Row] {
+    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<E::Number>]) -> &'a [Row<E::Number>] {
         let Window { input, kernel, output, stride, dilation, low } = self.window;
         let plane = input[0] * input[1] * input[2];
         let width = PANEL.min(output[0] * output[1] * output[2] - first);
@@ -228,13 +261,13 @@ impl Columns for Windows<'_> {
                 let at: [isize; SPACE] = core::array::from_fn(|axis| corner[axis][0] + shift[axis]);
                 let inside = (0..2).all(|axis| (0..input[axis] as isize).contains(&at[axis]));
                 if !inside {
-                    *row = [0.0; PANEL];
+                    *row = [E::Number::default(); PANEL];
                     continue;
                 }
                 let line = channel + (at[0] as usize * input[1] + at[1] as usize) * input[2];
                 let line = &self.x[line..line + input[2]];
-                if let Some(from) = usize::try_from(at[2]).ok().and_then(|at| line.get(at..)?.first_chunk()) {
-                    *row = *from;
+                if let Some(from) = usize::try_from(at[2]).ok().and_then(|at| line.get(at..)?.first_chunk::<PANEL>()) {
+                    *row = from.map(E::number);
                     continue;
                 }
             }
@@ -243,24 +276,20 @@ impl Columns for Windows<'_> {
                 let inside = (0..SPACE).all(|axis| (0..input[axis] as isize).contains(&at[axis]));
                 row[lane] = if inside {
                     let [z, y, x] = at.map(|at| at as usize);
-                    self.x[channel + (z * input[1] + y) * input[2] + x]
+                    E::number(self.x[channel + (z * input[1] + y) * input[2] + x])
                 } else {
-                    0.0
+                    E::Number::default()
                 };
             }
         }
         space
-    }
-
-    #[inline(always)]
-    fn row_major(&self) -> Option<(&[f32], usize)> {
-        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::F32;
     use m4c_runtime::executor::SingleThread;
 
     #[test]
@@ -278,10 +307,10 @@ mod tests {
             };
             let size = Size { groups: 2, rows: 1, cols: count(&output), k: 12 };
             let bias = Some(&numbers[7..9]);
-            let direct = Direct { x: &numbers[..1600], w: &numbers[1600..1624], bias, size, groups: 2, window };
+            let direct = Direct::<F32> { x: &numbers[..1600], w: &numbers[1600..1624], bias, size, groups: 2, window };
             let results = Isa::all().into_iter().map(|isa| {
                 let mut out = vec![f32::NAN; 2 * size.cols];
-                direct.run_on(isa, &mut out, &SingleThread).unwrap();
+                direct.run_on(isa, &mut out, &mut [], &SingleThread).unwrap();
                 out
             });
             let results: Vec<_> = results.collect();

@@ -1,5 +1,6 @@
 //! Storage types of tensors as Rust types.
 
+use crate::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use bytemuck::Pod;
 use m4c_runtime::DType;
 
@@ -42,6 +43,39 @@ elements! {
     Bf16 = Bf16 in u16;
     /// IEEE 754 single precision.
     F32 = F32 in f32;
+}
+
+/// A floating-point type. 16-bit ones are computed in `f32` and rounded once.
+pub(crate) trait Float: Element {
+    /// The value.
+    fn to_f32(raw: Self::Raw) -> f32;
+
+    /// The nearest element.
+    fn from_f32(value: f32) -> Self::Raw;
+}
+
+macro_rules! floats {
+    ($($name:ident: $to:expr, $from:expr;)+) => {
+        $(
+            impl Float for $name {
+                #[inline(always)]
+                fn to_f32(raw: Self::Raw) -> f32 {
+                    $to(raw)
+                }
+
+                #[inline(always)]
+                fn from_f32(value: f32) -> Self::Raw {
+                    $from(value)
+                }
+            }
+        )+
+    };
+}
+
+floats! {
+    F16: f16_to_f32, f32_to_f16;
+    Bf16: bf16_to_f32, f32_to_bf16;
+    F32: core::convert::identity, core::convert::identity;
 }
 
 /// Opaque elements that are moved but not computed with.

@@ -74,7 +74,7 @@ impl<T: Word> Kernel for Gather<T> {
 }
 
 /// The position along an axis that an index means.
-fn position(index: i64, along: usize) -> Option<usize> {
+pub(crate) fn position(index: i64, along: usize) -> Option<usize> {
     let index = if index < 0 { index.checked_add(i64::try_from(along).ok()?)? } else { index };
     usize::try_from(index).ok().filter(|&index| index < along)
 }

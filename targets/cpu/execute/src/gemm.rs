@@ -1,10 +1,12 @@
 //! The matrix product of one tile, for every kernel that is one: rows of `a` times panels of 16 columns.
 //!
-//! Each element of the product is accumulated in single precision over k in ascending order, whatever the tile, so the
-//! result depends neither on the number of threads nor on how the work is cut.
+//! Each element of the product is accumulated over k in ascending order, whatever the tile, so the result depends neither
+//! on the number of threads nor on how the work is cut. Real numbers are accumulated in single precision and rounded to
+//! the type of the result at the end, integers wrap in 32 bits.
 
 use crate::isa::{Body, Isa, Vector};
 use crate::layout::PANEL;
+use crate::number::{Number, Numeric};
 use crate::step::require;
 use crate::tiles::{Grid, Tile, share};
 use core::ops::Range;
@@ -22,53 +24,78 @@ const LOW: usize = 4;
 /// Columns and rows of a matrix that few rows meet at a time where it lies row by row.
 const STRETCH: usize = 512;
 const DEEP: usize = 8;
+/// Most columns of a tile whose sums are not stored as they are.
+const WIDE: usize = 1024;
 /// A tile with fewer multiplications is not worth a job.
 const LEAST_WORK: usize = 1 << 16;
 
 /// A row of a panel.
-pub(crate) type Row = [f32; PANEL];
+pub(crate) type Row<N> = [N; PANEL];
+
+/// The left-hand matrix of one group, `k` numbers a row.
+pub(crate) trait Rows<N>: Sync {
+    /// The numbers in these places, counted row by row.
+    fn numbers(&self, places: Range<usize>) -> impl Iterator<Item = N>;
+}
+
+/// Rows as they are stored.
+pub(crate) struct Stored<'a, E: Numeric>(pub(crate) &'a [E::Raw]);
+
+impl<E: Numeric> Rows<E::Number> for Stored<'_, E> {
+    #[inline(always)]
+    fn numbers(&self, places: Range<usize>) -> impl Iterator<Item = E::Number> {
+        self.0[places].iter().map(|&raw| E::number(raw))
+    }
+}
 
 /// The right-hand matrix of one group.
-pub(crate) trait Columns: Sync {
+pub(crate) trait Columns<N>: Sync {
     /// The rows `k` of the columns `first..first + 16`, with zeros beyond the last column: where they lie if they lie so,
     /// else written to `space`, which has a row for each.
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row]) -> &'a [Row];
+    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<N>]) -> &'a [Row<N>];
 
-    /// The matrix and the number of its columns, if it lies row by row.
-    fn row_major(&self) -> Option<(&[f32], usize)>;
+    /// The matrix and the number of its columns, if its numbers lie row by row.
+    fn row_major(&self) -> Option<(&[N], usize)> {
+        None
+    }
 }
 
 /// What is added to the product.
 #[derive(Clone, Copy)]
-pub(crate) enum Bias<'a> {
+pub(crate) enum Bias<'a, T> {
     /// Nothing.
     None,
     /// A number for each row.
-    PerRow(&'a [f32]),
+    PerRow(&'a [T]),
     /// A number for each column.
-    PerColumn(&'a [f32]),
+    PerColumn(&'a [T]),
 }
 
-impl Bias<'_> {
+impl<T: Copy> Bias<'_, T> {
     /// Adds what belongs to the elements of a row from a column on.
     #[inline(always)]
-    fn add(&self, row: usize, col: usize, sums: &mut [f32]) {
+    fn add<E: Numeric<Raw = T>>(&self, row: usize, col: usize, sums: &mut [E::Number]) {
         match self {
             Bias::None => {}
-            Bias::PerRow(bias) => sums.iter_mut().for_each(|sum| *sum += bias[row]),
-            Bias::PerColumn(bias) => sums.iter_mut().zip(&bias[col..]).for_each(|(sum, bias)| *sum += bias),
+            Bias::PerRow(bias) => {
+                let bias = E::number(bias[row]);
+                sums.iter_mut().for_each(|sum| *sum = sum.plus(bias));
+            }
+            Bias::PerColumn(bias) => {
+                sums.iter_mut().zip(&bias[col..]).for_each(|(sum, &bias)| *sum = sum.plus(E::number(bias)));
+            }
         }
     }
 }
 
-/// The product of one group of the result.
-pub(crate) struct Product<'a, C> {
-    /// The left-hand matrix, `k` numbers a row.
-    pub(crate) a: &'a [f32],
+/// The product of one group of the result, whose elements are `T`.
+pub(crate) struct Product<'a, T, R, C> {
+    /// The left-hand matrix.
+    pub(crate) rows: R,
     /// The right-hand matrix.
     pub(crate) columns: C,
     /// What is added.
-    pub(crate) bias: Bias<'a>,
+    pub(crate) bias: Bias<'a, T>,
 }
 
 /// Groups of products of the same size.
@@ -81,15 +108,21 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Numbers of working memory of one job.
-    fn piece(&self) -> usize {
+    /// Numbers of working memory for one block of a tile.
+    fn block(&self) -> usize {
         let rows = self.rows.min(TILE_ROWS);
         (rows + SIDE_BY_SIDE * PANEL) * self.k.min(BLOCK)
     }
 
+    /// Numbers of working memory of one job.
+    fn piece<E: Numeric>(&self) -> usize {
+        let tile = self.rows.min(TILE_ROWS) * self.cols.min(WIDE);
+        self.block() + if E::IS_NUMBER { 0 } else { tile }
+    }
+
     /// Bytes of working memory that [`multiply`] needs.
-    pub(crate) fn scratch(&self, threads: usize) -> usize {
-        (self.piece() * size_of::<f32>()).saturating_mul(threads.max(1))
+    pub(crate) fn scratch<E: Numeric>(&self, threads: usize) -> usize {
+        (self.piece::<E>() * size_of::<E::Number>()).saturating_mul(threads.max(1))
     }
 
     /// Tiles small enough to keep the threads busy, large enough to be worth a job.
@@ -113,29 +146,37 @@ impl Size {
 }
 
 /// Computes all groups; `group` gives the product of one of them.
-pub(crate) fn multiply<'a, C: Columns>(
+pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>>(
     isa: Isa,
     size: &Size,
-    group: impl Fn(usize) -> Product<'a, C> + Sync,
-    out: &mut [f32],
-    scratch: &mut [f32],
+    group: impl Fn(usize) -> Product<'a, E::Raw, R, C> + Sync,
+    out: &mut [E::Raw],
+    scratch: &mut [E::Number],
     threads: &dyn Threads,
 ) -> Result<(), Code> {
-    require(out.is_empty() || scratch.len() >= size.piece())?;
-    share(threads, out, size.grid(threads.count()), scratch, size.piece(), |tile, scratch| {
+    let piece = size.piece::<E>();
+    require(out.is_empty() || scratch.len() >= piece)?;
+    let mut grid = size.grid(threads.count());
+    if !E::IS_NUMBER {
+        grid.tile_cols = grid.tile_cols.min(WIDE);
+    }
+    share(threads, out, grid, scratch, piece, |tile, scratch| {
         let product = group(tile.group);
-        isa.run(TileProduct { product: &product, k: size.k, tile, scratch });
+        let (scratch, sums) = scratch.split_at_mut(size.block());
+        E::with_sums(tile, sums, |tile| {
+            isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, tile, scratch })
+        });
     })
 }
 
-struct TileProduct<'a, 'b, C> {
-    product: &'a Product<'b, C>,
+struct TileProduct<'a, 'b, E: Numeric, R, C> {
+    product: &'a Product<'b, E::Raw, R, C>,
     k: usize,
-    tile: Tile<'a, f32>,
-    scratch: &'a mut [f32],
+    tile: Tile<'a, E::Number>,
+    scratch: &'a mut [E::Number],
 }
 
-impl<C: Columns> Body for TileProduct<'_, '_, C> {
+impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> Body for TileProduct<'_, '_, E, R, C> {
     type Output = ();
 
     #[inline(always)]
@@ -154,8 +195,8 @@ impl<C: Columns> Body for TileProduct<'_, '_, C> {
         for start in (0..self.k).step_by(BLOCK) {
             let k = start..(start + BLOCK).min(self.k);
             let a = &mut a_space[..self.tile.rows * k.len()];
-            pack_rows::<V>(&self.product.a[self.tile.row * self.k..], self.k, k.clone(), self.tile.rows, a);
-            let mut block = Block {
+            pack_rows::<V, _>(&self.product.rows, self.tile.row * self.k, self.k, k.clone(), self.tile.rows, a);
+            let mut block = Block::<E, R, C> {
                 a,
                 product: self.product,
                 tile: &mut self.tile,
@@ -173,47 +214,51 @@ impl<C: Columns> Body for TileProduct<'_, '_, C> {
     }
 }
 
-impl<C> TileProduct<'_, '_, C> {
+impl<E: Numeric, R: Rows<E::Number>, C> TileProduct<'_, '_, E, R, C> {
     fn only_bias(&mut self) {
         for row in 0..self.tile.rows {
-            self.tile.row_mut(row).fill(0.0);
-            self.product.bias.add(self.tile.row + row, self.tile.col, self.tile.row_mut(row));
+            self.tile.row_mut(row).fill(E::Number::default());
+            self.product.bias.add::<E>(self.tile.row + row, self.tile.col, self.tile.row_mut(row));
         }
     }
 
     /// Few rows and a matrix that lies row by row, which is read as it lies: to copy it would cost as much as to use it.
     #[inline(always)]
-    fn stream<V: Vector>(&mut self, matrix: &[f32], stride: usize) {
+    fn stream<V: Vector>(&mut self, matrix: &[E::Number], stride: usize) {
         let (first, width) = (self.tile.col, self.tile.cols);
         for row in 0..self.tile.rows {
-            self.tile.row_mut(row).fill(0.0);
+            self.tile.row_mut(row).fill(E::Number::default());
         }
         for start in (0..width).step_by(STRETCH) {
             let end = (start + STRETCH).min(width);
             for k in (0..self.k).step_by(DEEP) {
                 for row in 0..self.tile.rows {
-                    let a = &self.product.a[(self.tile.row + row) * self.k..][..self.k][k..];
+                    let at = (self.tile.row + row) * self.k + k;
+                    let mut a = [E::Number::default(); DEEP];
+                    let deep = DEEP.min(self.k - k);
+                    a.iter_mut().zip(self.product.rows.numbers(at..at + deep)).for_each(|(a, x)| *a = x);
                     let out = &mut self.tile.row_mut(row)[start..end];
                     let line = |i: usize| &matrix[(k + i) * stride + first + start..][..end - start];
-                    if let Some(a) = a.first_chunk::<DEEP>() {
-                        let lines: [&[f32]; DEEP] = core::array::from_fn(line);
+                    if deep == DEEP {
+                        let lines: [&[E::Number]; DEEP] = core::array::from_fn(line);
                         for j in 0..out.len() {
                             let mut sum = out[j];
                             for i in 0..DEEP {
-                                sum = V::multiply_add(a[i], lines[i][j], sum);
+                                sum = E::Number::multiply_add::<V>(a[i], lines[i][j], sum);
                             }
                             out[j] = sum;
                         }
                     } else {
-                        for (i, &a) in a.iter().enumerate() {
-                            out.iter_mut().zip(line(i)).for_each(|(out, &b)| *out = V::multiply_add(a, b, *out));
+                        for (i, &a) in a[..deep].iter().enumerate() {
+                            let line = out.iter_mut().zip(line(i));
+                            line.for_each(|(out, &b)| *out = E::Number::multiply_add::<V>(a, b, *out));
                         }
                     }
                 }
             }
         }
         for row in 0..self.tile.rows {
-            self.product.bias.add(self.tile.row + row, first, self.tile.row_mut(row));
+            self.product.bias.add::<E>(self.tile.row + row, first, self.tile.row_mut(row));
         }
     }
 }
@@ -233,15 +278,16 @@ fn height<V: Vector>(left: usize) -> usize {
 
 /// Writes the numbers of the rows that a micro-kernel takes together side by side.
 #[inline(always)]
-fn pack_rows<V: Vector>(a: &[f32], stride: usize, k: Range<usize>, rows: usize, out: &mut [f32]) {
+fn pack_rows<V: Vector, N>(a: &impl Rows<N>, first: usize, stride: usize, k: Range<usize>, rows: usize, out: &mut [N]) {
     let depth = k.len();
     let mut row = 0;
     while row < rows {
         let height = height::<V>(rows - row);
         let out = &mut out[row * depth..(row + height) * depth];
         for i in 0..height {
-            let from = &a[(row + i) * stride..][k.clone()];
-            for (out, &x) in out[i..].iter_mut().step_by(height).zip(from) {
+            let start = first + (row + i) * stride;
+            let from = a.numbers(start + k.start..start + k.end);
+            for (out, x) in out[i..].iter_mut().step_by(height).zip(from) {
                 *out = x;
             }
         }
@@ -250,19 +296,19 @@ fn pack_rows<V: Vector>(a: &[f32], stride: usize, k: Range<usize>, rows: usize, 
 }
 
 /// A stretch of k for one tile.
-struct Block<'a, 't, 'b, C> {
-    a: &'a [f32],
-    product: &'a Product<'b, C>,
-    tile: &'a mut Tile<'t, f32>,
+struct Block<'a, 't, 'b, E: Numeric, R, C> {
+    a: &'a [E::Number],
+    product: &'a Product<'b, E::Raw, R, C>,
+    tile: &'a mut Tile<'t, E::Number>,
     depth: usize,
     first: bool,
     last: bool,
 }
 
-impl<C: Columns> Block<'_, '_, '_, C> {
+impl<E: Numeric, A, C: Columns<E::Number>> Block<'_, '_, '_, E, A, C> {
     /// Many rows: one panel at a time meets all of them.
     #[inline(always)]
-    fn high<V: Vector>(&mut self, k: Range<usize>, space: &mut [Row]) {
+    fn high<V: Vector>(&mut self, k: Range<usize>, space: &mut [Row<E::Number>]) {
         let product = self.product;
         for col in (0..self.tile.cols).step_by(PANEL) {
             let panel = product.columns.panel(k.clone(), self.tile.col + col, &mut space[..k.len()]);
@@ -284,7 +330,7 @@ impl<C: Columns> Block<'_, '_, '_, C> {
 
     /// The `R` rows of a low tile: `P` panels at a time.
     #[inline(always)]
-    fn low<V: Vector, const R: usize, const P: usize>(&mut self, k: Range<usize>, space: &mut [Row]) {
+    fn low<V: Vector, const R: usize, const P: usize>(&mut self, k: Range<usize>, space: &mut [Row<E::Number>]) {
         let product = self.product;
         let first = self.tile.col;
         let mut col = 0;
@@ -305,21 +351,26 @@ impl<C: Columns> Block<'_, '_, '_, C> {
 
     /// Adds the products of `R` rows and `P` panels to their elements of the result.
     #[inline(always)]
-    fn micro<V: Vector, const R: usize, const P: usize>(&mut self, row: usize, col: usize, panels: [&[Row]; P]) {
+    fn micro<V: Vector, const R: usize, const P: usize>(
+        &mut self,
+        row: usize,
+        col: usize,
+        panels: [&[Row<E::Number>]; P],
+    ) {
         let depth = self.depth;
         let a = self.a[row * depth..(row + R) * depth].as_chunks::<R>().0;
-        let mut sums = [[[0.0; PANEL]; P]; R];
+        let mut sums = [[[E::Number::default(); PANEL]; P]; R];
         let width = (self.tile.cols - col).min(P * PANEL);
         if !self.first {
             for (i, sums) in sums.iter_mut().enumerate() {
                 sums.as_flattened_mut()[..width].copy_from_slice(&self.tile.row_mut(row + i)[col..col + width]);
             }
         }
-        accumulate::<V, R, P>(a, panels.map(|panel| &panel[..depth]), &mut sums);
+        accumulate::<V, E::Number, R, P>(a, panels.map(|panel| &panel[..depth]), &mut sums);
         for (i, sums) in sums.iter_mut().enumerate() {
             let sums = &mut sums.as_flattened_mut()[..width];
             if self.last {
-                self.product.bias.add(self.tile.row + row + i, self.tile.col + col, sums);
+                self.product.bias.add::<E>(self.tile.row + row + i, self.tile.col + col, sums);
             }
             self.tile.row_mut(row + i)[col..col + width].copy_from_slice(sums);
         }
@@ -328,10 +379,10 @@ impl<C: Columns> Block<'_, '_, '_, C> {
 
 /// The loop in which all time is spent: the sums stay in registers.
 #[inline(always)]
-fn accumulate<V: Vector, const R: usize, const P: usize>(
-    a: &[[f32; R]],
-    panels: [&[Row]; P],
-    sums: &mut [[Row; P]; R],
+fn accumulate<V: Vector, N: Number, const R: usize, const P: usize>(
+    a: &[[N; R]],
+    panels: [&[Row<N>]; P],
+    sums: &mut [[Row<N>; P]; R],
 ) {
     let mut local = *sums;
     for (k, a) in a.iter().enumerate() {
@@ -342,7 +393,7 @@ fn accumulate<V: Vector, const R: usize, const P: usize>(
                     if $i < R {
                         for p in 0..P {
                             for j in 0..PANEL {
-                                local[$i][p][j] = V::multiply_add(a[$i], panels[p][k][j], local[$i][p][j]);
+                                local[$i][p][j] = N::multiply_add::<V>(a[$i], panels[p][k][j], local[$i][p][j]);
                             }
                         }
                     }
@@ -357,13 +408,14 @@ fn accumulate<V: Vector, const R: usize, const P: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::F32;
     use m4c_runtime::executor::SingleThread;
 
     /// A row-major matrix with its columns, and whether it may be read as it lies.
     struct Copied<'a>(&'a [f32], usize, bool);
 
-    impl Columns for Copied<'_> {
-        fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row]) -> &'a [Row] {
+    impl Columns<f32> for Copied<'_> {
+        fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
             for (row, k) in space.iter_mut().zip(k) {
                 *row = core::array::from_fn(|j| if first + j < self.1 { self.0[k * self.1 + first + j] } else { 0.0 });
             }
@@ -386,13 +438,15 @@ mod tests {
                 let (a, b) = (numbers(rows * k, 1), numbers(k * cols, 2));
                 let (per_row, per_col) = (numbers(rows, 3), numbers(cols, 4));
                 for isa in Isa::all() {
-                    for bias in [Bias::None, Bias::PerRow(&per_row), Bias::PerColumn(&per_col)] {
+                    let biases = [Bias::None, Bias::PerRow(&per_row), Bias::PerColumn(&per_col)];
+                    for bias in biases {
                         let size = Size { groups: 1, rows, cols, k };
                         let [out, streamed] = [false, true].map(|row_major| {
                             let mut out = vec![f32::NAN; rows * cols];
-                            let mut scratch = vec![f32::NAN; size.scratch(1) / 4];
-                            let group = |_| Product { a: &a, columns: Copied(&b, cols, row_major), bias };
-                            multiply(isa, &size, group, &mut out, &mut scratch, &SingleThread).unwrap();
+                            let mut scratch = vec![f32::NAN; size.scratch::<F32>(1) / 4];
+                            let group =
+                                |_| Product { rows: Stored::<F32>(&a), columns: Copied(&b, cols, row_major), bias };
+                            multiply::<F32, _, _>(isa, &size, group, &mut out, &mut scratch, &SingleThread).unwrap();
                             out
                         });
                         assert_eq!(out, streamed);

@@ -1,6 +1,6 @@
-//! `matmul_f32` and `matmul_packed_f32`: matrix products.
+//! `matmul_T` and `matmul_packed_f32`: matrix products.
 //!
-//! `matmul_f32`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast. No parameters.
+//! `matmul_T`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast. No parameters.
 //! `matmul_packed_f32`: operands `x` `[.., k]`, `w` `[k, n]` in the layout [`F32_KN16`], optional `bias` of n elements;
 //! result `[.., n]`. No parameters.
 //!
@@ -8,17 +8,24 @@
 
 use crate::binary::broadcast_result;
 use crate::element::{Element, F32};
-use crate::gemm::{Bias, Columns, Product, Row, Size, multiply};
+use crate::gemm::{Bias, Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::{PANEL, packed_len};
 use crate::nest::Nest;
+use crate::number::Numeric;
 use crate::step::{arity, count, operand, optional, present, read, read_optional, require, result, scratch, write};
+use core::marker::PhantomData;
 use core::ops::Range;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
 
-/// The product of two tensors of matrices.
-pub(crate) struct Matmul;
+/// The product of two tensors of matrices of one type.
+pub(crate) struct Matmul<E>(PhantomData<E>);
+
+impl<E> Matmul<E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
 
 /// The product of rows and one packed matrix.
 pub(crate) struct MatmulPacked;
@@ -29,10 +36,10 @@ struct Plan {
     batch: Nest<2>,
 }
 
-fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
+fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
     arity(step, 2, 1)?;
     require(step.params.is_empty())?;
-    let (a, b, out) = (operand(step, 0, F32::DTYPE)?, operand(step, 1, F32::DTYPE)?, result(step, F32::DTYPE)?);
+    let (a, b, out) = (operand(step, 0, E::DTYPE)?, operand(step, 1, E::DTYPE)?, result(step, E::DTYPE)?);
     let ([batch_a @ .., m, k], [batch_b @ .., k_b, n], [batch @ .., rows, cols]) = (&*a, &*b, &*out) else {
         return Err(Code::BadStep);
     };
@@ -48,46 +55,46 @@ fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
     Ok(Plan { size: Size { groups, rows, cols: *n, k: *k }, batch: nest })
 }
 
-impl Kernel for Matmul {
+impl<E: Numeric> Kernel for Matmul<E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        plan(step).map(|_| ())
+        plan::<E>(step).map(|_| ())
     }
 
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
-        plan(step).map_or(0, |plan| plan.size.scratch(threads))
+        plan::<E>(step).map_or(0, |plan| plan.size.scratch::<E>(threads))
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let Plan { size, batch } = plan(step)?;
-        let a: &[f32] = read(step, data.operands, 0)?;
-        let b: &[f32] = read(step, data.operands, 1)?;
+        let Plan { size, batch } = plan::<E>(step)?;
+        let a: &[E::Raw] = read(step, data.operands, 0)?;
+        let b: &[E::Raw] = read(step, data.operands, 1)?;
         let group = |group: usize| {
             let [at_a, at_b] = batch.at(group).map(|matrix| matrix as usize);
-            let a = &a[at_a * size.rows * size.k..][..size.rows * size.k];
-            let b = &b[at_b * size.k * size.cols..][..size.k * size.cols];
-            Product { a, columns: Plain { matrix: b, cols: size.cols }, bias: Bias::None }
+            let rows = Stored::<E>(&a[at_a * size.rows * size.k..][..size.rows * size.k]);
+            let matrix = &b[at_b * size.k * size.cols..][..size.k * size.cols];
+            Product { rows, columns: Plain::<E> { matrix, cols: size.cols }, bias: Bias::None }
         };
-        multiply(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+        multiply::<E, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
 }
 
 /// A row-major matrix.
-struct Plain<'a> {
-    matrix: &'a [f32],
+struct Plain<'a, E: Numeric> {
+    matrix: &'a [E::Raw],
     cols: usize,
 }
 
-impl Columns for Plain<'_> {
+impl<E: Numeric> Columns<E::Number> for Plain<'_, E> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row]) -> &'a [Row] {
+    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<E::Number>]) -> &'a [Row<E::Number>] {
         let width = PANEL.min(self.cols - first);
         for (row, k) in space.iter_mut().zip(k) {
             let from = &self.matrix[k * self.cols + first..];
-            match from.first_chunk() {
-                Some(from) if width == PANEL => *row = *from,
+            match from.first_chunk::<PANEL>() {
+                Some(from) if width == PANEL => *row = from.map(E::number),
                 _ => {
-                    row[..width].copy_from_slice(&from[..width]);
-                    row[width..].fill(0.0);
+                    row.iter_mut().zip(&from[..width]).for_each(|(to, &raw)| *to = E::number(raw));
+                    row[width..].fill(E::Number::default());
                 }
             }
         }
@@ -95,8 +102,8 @@ impl Columns for Plain<'_> {
     }
 
     #[inline(always)]
-    fn row_major(&self) -> Option<(&[f32], usize)> {
-        Some((self.matrix, self.cols))
+    fn row_major(&self) -> Option<(&[E::Number], usize)> {
+        E::numbers(self.matrix).map(|matrix| (matrix, self.cols))
     }
 }
 
@@ -127,7 +134,7 @@ impl Kernel for MatmulPacked {
     }
 
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
-        packed_plan(step).map_or(0, |size| size.scratch(threads))
+        packed_plan(step).map_or(0, |size| size.scratch::<F32>(threads))
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
@@ -136,26 +143,21 @@ impl Kernel for MatmulPacked {
         let weights: &[f32] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
         let rows = weights.as_chunks().0;
-        let group = |_| Product { a, columns: Packed { rows, k: size.k }, bias };
-        multiply(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+        let group = |_| Product { rows: Stored::<F32>(a), columns: Packed { rows, k: size.k }, bias };
+        multiply::<F32, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
 }
 
 /// A matrix that lies in panels.
 struct Packed<'a> {
-    rows: &'a [Row],
+    rows: &'a [Row<f32>],
     k: usize,
 }
 
-impl Columns for Packed<'_> {
+impl Columns<f32> for Packed<'_> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, _: &'a mut [Row]) -> &'a [Row] {
+    fn panel<'a>(&'a self, k: Range<usize>, first: usize, _: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
         let start = first / PANEL * self.k;
         &self.rows[start + k.start..start + k.end]
-    }
-
-    #[inline(always)]
-    fn row_major(&self) -> Option<(&[f32], usize)> {
-        None
     }
 }

@@ -1,19 +1,25 @@
-//! `max_pool_f32`: the largest element in a window that slides over up to three spatial axes; NaN wins.
+//! `max_pool_T`: the largest element in a window that slides over up to three spatial axes; NaN wins.
 //!
 //! Operand: `x` [batch, channels, spatial…]. Parameters for each spatial axis: `window`, `stride`, `dilation`, `low`,
 //! `high`. A window that covers no element gives -∞.
 
-use crate::element::{Element, F32};
+use crate::element::Float;
 use crate::step::{arity, count, operand, read, require, result, write};
 use crate::tiles::flat;
+use core::marker::PhantomData;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
 
 /// Most spatial axes; fewer count as leading ones of size 1.
 const AXES: usize = 3;
 
-/// The kernel.
-pub(crate) struct MaxPool;
+/// The kernel for one type.
+pub(crate) struct MaxPool<E>(PhantomData<E>);
+
+impl<E> MaxPool<E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
 
 #[derive(Clone, Copy)]
 struct Axis {
@@ -39,9 +45,9 @@ impl Axis {
     }
 }
 
-fn plan(step: &StepShape<'_>) -> Result<[Axis; AXES], Code> {
+fn plan<E: Float>(step: &StepShape<'_>) -> Result<[Axis; AXES], Code> {
     arity(step, 1, 1)?;
-    let (from, to) = (operand(step, 0, F32::DTYPE)?, result(step, F32::DTYPE)?);
+    let (from, to) = (operand(step, 0, E::DTYPE)?, result(step, E::DTYPE)?);
     let spatial = from.len().checked_sub(2).ok_or(Code::BadStep)?;
     require((1..=AXES).contains(&spatial) && to.len() == from.len() && to[..2] == from[..2])?;
     require(step.params.len() == 5 * spatial)?;
@@ -63,9 +69,9 @@ fn plan(step: &StepShape<'_>) -> Result<[Axis; AXES], Code> {
     Ok(axes)
 }
 
-impl Kernel for MaxPool {
+impl<E: Float> Kernel for MaxPool<E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        plan(step).map(|_| ())
+        plan::<E>(step).map(|_| ())
     }
 
     fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
@@ -73,8 +79,8 @@ impl Kernel for MaxPool {
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let [depth, height, width] = plan(step)?;
-        let x: &[f32] = read(step, data.operands, 0)?;
+        let [depth, height, width] = plan::<E>(step)?;
+        let x: &[E::Raw] = read(step, data.operands, 0)?;
         let channel = count(&[depth.from, height.from, width.from]);
         let cost = count(&[depth.window, height.window, width.window]);
         flat(threads, write(step, data.results)?, cost, |start, out| {
@@ -86,12 +92,12 @@ impl Kernel for MaxPool {
                 for plane in depth.covered(plane) {
                     for row in height.covered(row) {
                         let line = &x[group * channel + (plane * height.from + row) * width.from..][..width.from];
-                        for x in width.covered(col).map(|col| line[col]) {
+                        for x in width.covered(col).map(|col| E::to_f32(line[col])) {
                             best = if best > x || best.is_nan() { best } else { x };
                         }
                     }
                 }
-                *out = best;
+                *out = E::from_f32(best);
             }
         })
     }

@@ -3,7 +3,7 @@
 //! Operand: `x`. Parameters: the axes, distinct. The result has the elements in order; its own sizes do not matter, so
 //! the reduced axes may stay with size 1 or vanish. The order of additions depends on the sizes alone.
 
-use crate::element::{Element, F32, I32, I64};
+use crate::element::{Bf16, Element, F16, F32, Float, I32, I64};
 use crate::isa::{Body, Isa, Vector};
 use crate::nest::{Nest, row_major};
 use crate::step::{arity, axis, count, operand, read, require, result, write};
@@ -39,48 +39,56 @@ pub(crate) trait Reduction<E: Element>: Sync + 'static {
 pub(crate) struct Sum;
 pub(crate) struct Max;
 
-// In f64, so that the error does not grow with the number of elements.
-impl Reduction<F32> for Sum {
-    type State = f64;
-    const HAS_EMPTY: bool = true;
-    const START: f64 = 0.0;
+macro_rules! float_reductions {
+    ($($element:ident)+) => {
+        $(
+            // In f64, so that the error does not grow with the number of elements.
+            impl Reduction<$element> for Sum {
+                type State = f64;
+                const HAS_EMPTY: bool = true;
+                const START: f64 = 0.0;
 
-    #[inline(always)]
-    fn add(state: f64, x: f32) -> f64 {
-        state + f64::from(x)
-    }
+                #[inline(always)]
+                fn add(state: f64, x: <$element as Element>::Raw) -> f64 {
+                    state + f64::from($element::to_f32(x))
+                }
 
-    #[inline(always)]
-    fn join(a: f64, b: f64) -> f64 {
-        a + b
-    }
+                #[inline(always)]
+                fn join(a: f64, b: f64) -> f64 {
+                    a + b
+                }
 
-    #[inline(always)]
-    fn finish(state: f64) -> f32 {
-        state as f32
-    }
+                #[inline(always)]
+                fn finish(state: f64) -> <$element as Element>::Raw {
+                    $element::from_f32(state as f32)
+                }
+            }
+
+            impl Reduction<$element> for Max {
+                type State = f32;
+                const HAS_EMPTY: bool = false;
+                const START: f32 = f32::NEG_INFINITY;
+
+                #[inline(always)]
+                fn add(state: f32, x: <$element as Element>::Raw) -> f32 {
+                    <Self as Reduction<$element>>::join(state, $element::to_f32(x))
+                }
+
+                #[inline(always)]
+                fn join(a: f32, b: f32) -> f32 {
+                    if a > b || a.is_nan() { a } else { b }
+                }
+
+                #[inline(always)]
+                fn finish(state: f32) -> <$element as Element>::Raw {
+                    $element::from_f32(state)
+                }
+            }
+        )+
+    };
 }
 
-impl Reduction<F32> for Max {
-    type State = f32;
-    const HAS_EMPTY: bool = false;
-    const START: f32 = f32::NEG_INFINITY;
-
-    #[inline(always)]
-    fn add(state: f32, x: f32) -> f32 {
-        if state > x || state.is_nan() { state } else { x }
-    }
-
-    #[inline(always)]
-    fn join(a: f32, b: f32) -> f32 {
-        <Self as Reduction<F32>>::add(a, b)
-    }
-
-    #[inline(always)]
-    fn finish(state: f32) -> f32 {
-        state
-    }
-}
+float_reductions! { F16 Bf16 F32 }
 
 macro_rules! integer_reductions {
     ($($element:ident: $raw:ident;)+) => {

@@ -54,9 +54,22 @@ impl<T> Tile<'_, T> {
     #[inline(always)]
     pub(crate) fn row_mut(&mut self, index: usize) -> &mut [T] {
         assert!(index < self.rows);
-        // SAFETY: `share` made this tile from a live `&mut [T]` of `rows` rows that lie `stride` apart, `cols` elements
-        // of which belong to this tile alone; the assertion keeps the row inside, and `&mut self` keeps it unique.
+        // SAFETY: `share` or `shadow` made this tile from a live `&mut [T]` of `rows` rows that lie `stride` apart,
+        // `cols` elements of which belong to this tile alone; the assertion keeps the row inside, and `&mut self` keeps
+        // it unique.
         unsafe { core::slice::from_raw_parts_mut(self.first.add(index * self.stride), self.cols) }
+    }
+}
+
+impl<T> Tile<'_, T> {
+    /// A tile in the same place of the matrix that is stored in `space`, row by row.
+    ///
+    /// # Panics
+    /// Where `space` has not as many elements as the tile.
+    pub(crate) fn shadow<'s, S>(&self, space: &'s mut [S]) -> Tile<'s, S> {
+        let &Tile { group, row, col, rows, cols, .. } = self;
+        assert_eq!(Some(space.len()), rows.checked_mul(cols));
+        Tile { group, row, col, rows, cols, first: space.as_mut_ptr(), stride: cols, owned: PhantomData }
     }
 }
 

@@ -1,12 +1,13 @@
-//! `exp_f32` … `sigmoid_f32`: elementwise functions of one operand.
+//! `exp_T` … `sigmoid_T`: elementwise functions of one operand.
 //!
 //! Operand: `x`. No parameters.
 
-use crate::element::{Element, F32};
+use crate::element::Float;
 use crate::isa::{Body, Isa, Vector};
 use crate::math;
 use crate::step::{arity, operand, read, require, result, write};
 use crate::tiles::flat;
+use core::marker::PhantomData;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
 
@@ -50,39 +51,40 @@ functions! {
     Sigmoid = math::sigmoid, 6;
 }
 
-/// The kernel of one [`Function`].
-pub(crate) struct Unary<F>(pub(crate) F);
+/// The kernel of one [`Function`] on one type.
+pub(crate) struct Unary<F, E>(PhantomData<(F, E)>);
 
-struct Apply<'a, F> {
-    x: &'a [f32],
-    out: &'a mut [f32],
-    function: core::marker::PhantomData<F>,
+struct Apply<'a, F, E: Float> {
+    x: &'a [E::Raw],
+    out: &'a mut [E::Raw],
+    function: PhantomData<F>,
 }
 
-impl<F: Function> Body for Apply<'_, F> {
+impl<F: Function, E: Float> Body for Apply<'_, F, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self) {
         for (out, &x) in self.out.iter_mut().zip(self.x) {
-            *out = F::apply(x);
+            *out = E::from_f32(F::apply(E::to_f32(x)));
         }
     }
 }
 
-fn apply<F: Function>(isa: Isa, x: &[f32], out: &mut [f32]) {
-    isa.run(Apply { x, out, function: core::marker::PhantomData::<F> });
+impl<F: Function, E: Float> Unary<F, E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+
+    fn apply(isa: Isa, x: &[E::Raw], out: &mut [E::Raw]) {
+        isa.run(Apply::<F, E> { x, out, function: PhantomData });
+    }
 }
 
-fn plan(step: &StepShape<'_>) -> Result<(), Code> {
-    arity(step, 1, 1)?;
-    require(step.params.is_empty())?;
-    require(operand(step, 0, F32::DTYPE)? == result(step, F32::DTYPE)?)
-}
-
-impl<F: Function> Kernel for Unary<F> {
+impl<F: Function, E: Float> Kernel for Unary<F, E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        plan(step)
+        arity(step, 1, 1)?;
+        require(step.params.is_empty())?;
+        require(operand(step, 0, E::DTYPE)? == result(step, E::DTYPE)?)
     }
 
     fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
@@ -90,24 +92,25 @@ impl<F: Function> Kernel for Unary<F> {
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        plan(step)?;
-        let x: &[f32] = read(step, data.operands, 0)?;
+        self.check(step)?;
+        let x: &[E::Raw] = read(step, data.operands, 0)?;
         let out = write(step, data.results)?;
         let isa = Isa::best();
-        flat(threads, out, F::COST, |start, out| apply::<F>(isa, &x[start..start + out.len()], out))
+        flat(threads, out, F::COST, |start, out| Self::apply(isa, &x[start..start + out.len()], out))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::F32;
 
     fn same_bits<F: Function>() {
         let x: Vec<f32> = (0..40_000u32).map(|i| f32::from_bits(i.wrapping_mul(107_377))).collect();
         let (mut reference, mut out) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        apply::<F>(Isa::Portable, &x, &mut reference);
+        Unary::<F, F32>::apply(Isa::Portable, &x, &mut reference);
         for isa in Isa::all() {
-            apply::<F>(isa, &x, &mut out);
+            Unary::<F, F32>::apply(isa, &x, &mut out);
             for ((x, a), b) in x.iter().zip(&reference).zip(&out) {
                 assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{isa:?} at {x:e}: {a:e} {b:e}");
             }

@@ -85,8 +85,8 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
     let mut part = || if random.below(12) == 0 { 0 } else { 1 + random.below(5) };
     let (batch, m, k, n) = (part(), part(), part(), part());
     let (mut operands, mut result, mut params) = match name {
-        "matmul_f32" => (vec![vec![batch, m, k], vec![k, n]], vec![batch, m, n], vec![]),
         "matmul_packed_f32" => (vec![vec![m, k], vec![k, n], vec![n]], vec![m, n], vec![]),
+        _ if name.starts_with("matmul") => (vec![vec![batch, m, k], vec![k, n]], vec![batch, m, n], vec![]),
         _ => {
             let (w, h) = (1 + part(), 1 + part());
             let w_out = (w + 2).saturating_sub(2) / 2 + 1;
@@ -110,10 +110,10 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
 /// A step in which sizes are related often enough that some are accepted.
 fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec<i64>) {
     let (from, to) = types(name, random);
-    if ["matmul_f32", "matmul_packed_f32", "conv_f32"].contains(&name) && random.below(3) > 0 {
+    if ["matmul", "conv"].contains(&name.split('_').next().unwrap()) && random.below(3) > 0 {
         let (operands, result, params) = product(name, random);
         let shapes = operands.iter().enumerate().map(|(index, dims)| {
-            let mut shape = plausible(random, DType::F32, dims);
+            let mut shape = plausible(random, from, dims);
             if name.starts_with("matmul_packed") && index == 1 {
                 let len = packed_len(dims[0], dims[1]);
                 shape.bytes = len.and_then(|len| len.checked_mul(4)).unwrap_or(0);
@@ -121,13 +121,14 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
             (index < 2 || random.below(2) == 0).then_some(shape)
         });
         let shapes = shapes.collect();
-        return (shapes, vec![plausible(random, DType::F32, &result)], params);
+        return (shapes, vec![plausible(random, to, &result)], params);
     }
     let x = dims(random);
     let arity = match name {
         _ if name.starts_with("iota") || name.starts_with("dim") => 0,
         _ if name.starts_with("select") || name.starts_with("conv") || name.starts_with("rms") => 3,
         _ if name.starts_with("layer") => 4,
+        _ if name.starts_with("scatter") => 3,
         _ if name.starts_with("matmul_packed") => 3,
         _ if name.starts_with("concat") => 1 + random.below(3),
         _ if name.starts_with("max_pool") => 1,
@@ -145,7 +146,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         };
         let dtype = match (name.split('_').next().unwrap(), index) {
             ("select", 0) => DType::Bool,
-            ("gather", 1) => [DType::I32, DType::I64][random.below(2)],
+            ("gather" | "scatter", 1) => [DType::I32, DType::I64][random.below(2)],
             _ => from,
         };
         let mut shape = plausible(random, dtype, &sizes);

@@ -254,3 +254,60 @@ fn dim_writes_its_parameters() {
     assert!(run("dim_i64", &[], DType::I64, &[0], &[]).unwrap().data().is_empty());
     assert!(!accepts("dim_i64", &[], &[shape(DType::I64, &[2])], &[1]));
 }
+
+#[test]
+fn scatter_replaces_rows_and_scatter_add_adds_to_them() {
+    let mut random = Random(11);
+    for round in 0..200 {
+        let mut dims = vec![1 + random.below(9)];
+        dims.extend(random.dims(2, 6));
+        let picks = random.below(7);
+        let indices: Vec<i64> = (0..picks).map(|_| random.below(2 * dims[0]) as i64 - dims[0] as i64).collect();
+        let given: Vec<usize> = [&[picks], &dims[1..]].concat();
+        let at = if round % 2 == 0 {
+            Tensor::new(DType::I64, &[picks], &indices)
+        } else {
+            Tensor::new(DType::I32, &[picks], &indices.iter().map(|&i| i as i32).collect::<Vec<_>>())
+        };
+        let inner = count(&dims[1..]);
+        let rows: Vec<usize> = indices.iter().map(|&i| i.rem_euclid(dims[0] as i64) as usize).collect();
+        for bytes in WIDTHS {
+            let (x, updates) = (random.words(bytes, &dims), random.words(bytes, &given));
+            let out = run(&format!("scatter_{bytes}"), &[Some(&x), Some(&at), Some(&updates)], x.dtype, &dims, &[]);
+            let out = out.unwrap();
+            for position in 0..count(&dims) {
+                let last = rows.iter().rposition(|&row| row * inner <= position && position < (row + 1) * inner);
+                let expected = match last {
+                    Some(k) => updates.element(k * inner + position % inner),
+                    None => x.element(position),
+                };
+                assert_eq!(out.element(position), expected, "{dims:?} {indices:?}");
+            }
+        }
+        let numbers =
+            |dims: &[usize], random: &mut Random| -> Vec<i64> { (0..count(dims)).map(|_| random.integer()).collect() };
+        let (x, updates) = (numbers(&dims, &mut random), numbers(&given, &mut random));
+        let mut expected = x.clone();
+        for (k, row) in rows.iter().enumerate() {
+            for i in 0..inner {
+                expected[row * inner + i] = expected[row * inner + i].wrapping_add(updates[k * inner + i]);
+            }
+        }
+        let (x, updates) = (Tensor::new(DType::I64, &dims, &x), Tensor::new(DType::I64, &given, &updates));
+        let out = run("scatter_add_i64", &[Some(&x), Some(&at), Some(&updates)], DType::I64, &dims, &[]).unwrap();
+        assert_eq!(out.data(), Tensor::new(DType::I64, &dims, &expected).data(), "{dims:?} {indices:?}");
+    }
+}
+
+#[test]
+fn scatter_reports_an_index_outside() {
+    let x = Tensor::new(DType::F32, &[3, 2], &[0f32; 6]);
+    let updates = Tensor::new(DType::F32, &[2, 2], &[1f32; 4]);
+    for bad in [3, -4, i64::MAX, i64::MIN] {
+        let indices = Tensor::new(DType::I64, &[2], &[0, bad]);
+        for kernel in ["scatter_4", "scatter_add_f32"] {
+            let out = run(kernel, &[Some(&x), Some(&indices), Some(&updates)], DType::F32, &[3, 2], &[]);
+            assert_eq!(out.unwrap_err(), Code::IndexOutOfRange);
+        }
+    }
+}
