@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod models;
 pub mod npz;
 pub mod onnxruntime;
+pub mod states;
 
 use m4c_ops::{Difference, Tensor};
 use std::collections::BTreeMap;
