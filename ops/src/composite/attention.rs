@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 /// Values weighted by how well queries and keys agree.
 pub static OP: Op = Op {
     name: "attention",
-    summary: "softmax(q * k^T * scale + mask) * v of q, k and v [batch, heads, positions, width]; several heads of q may share one of k and v, and false in a mask hides.",
+    summary: "softmax(q * k^T * scale + mask) * v of q, k and v [batch, heads, positions, width]; several heads of q may share one of k and v, and false in a mask hides; a row that sees nothing attends to all alike.",
     operands: &[
         operand("q", "T"),
         operand("k", "T"),
@@ -88,6 +88,15 @@ fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
     rows * size(1, 2) * (size(0, 3) * Dim::from(2) + size(2, 3) * Dim::from(2) + Dim::from(6))
 }
 
+/// The lowest number of a floating-point type.
+fn lowest(dtype: DType) -> f64 {
+    match dtype {
+        DType::F16 => half::f16::MIN.to_f64(),
+        DType::BF16 => half::bf16::MIN.to_f64(),
+        _ => f64::from(f32::MIN),
+    }
+}
+
 fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
     let [Some(q), Some(k), Some(v), mask, Some(scale), softcap] = operands[..] else {
         return Err(OP.refuse("arity", "q, k, v and scale"));
@@ -125,7 +134,8 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
         let bent = b.plain(&tanh::OP, &[bent])?;
         scores = b.plain(&mul::OP, &[bent, cap])?;
     }
-    let hidden = b.scalar(dtype, f64::NEG_INFINITY);
+    // Not infinity: padding may hide a whole row, whose NaN would reach every other row in the next layer.
+    let hidden = b.scalar(dtype, lowest(dtype));
     if let Some(mask) = mask {
         scores = if b.fact(mask).dtype == DType::Bool {
             b.plain(&select::OP, &[mask, scores, hidden])?
