@@ -2,11 +2,14 @@
 //!
 //! Depends on nothing else of the project, does no I/O, knows no target, no file format and no rewriting engine.
 
+pub mod along;
+pub mod arithmetic;
 pub mod attr;
 pub mod build;
 pub mod composite;
 pub mod dim;
 pub mod dtype;
+pub mod element;
 pub mod fact;
 pub mod import;
 pub mod numerics;
@@ -25,6 +28,7 @@ pub use attr::{Attr, AttrKind, Attrs, Group};
 pub use build::{Build, Value};
 pub use dim::{Binding, Dim, DimView, Guard, GuardKind, Symbols};
 pub use dtype::DType;
+pub use element::Element;
 pub use fact::Fact;
 pub use numerics::{Difference, Numerics};
 pub use op::{Op, Violation};

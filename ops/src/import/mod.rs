@@ -14,5 +14,20 @@ macro_rules! rooms {
 }
 
 rooms! {
+    activation,
+    batch_norm,
+    causal_conv,
+    dropout,
+    flex_attention,
+    hardmax,
+    hyperbolic,
+    linear_attention,
+    loss,
+    normalization,
+    product,
+    reduce_log_sum,
+    remainder,
+    resize,
     sign,
+    trigonometry,
 }
