@@ -117,7 +117,8 @@ impl Aligned {
         &self.room[self.start..self.start + self.len]
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    /// The bytes.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.room[self.start..self.start + self.len]
     }
 }

@@ -10,6 +10,7 @@ pub mod other_sizes;
 pub mod random;
 pub mod refused;
 pub mod rows;
+pub mod states;
 
 use m4c_ops::{Difference, Tensor};
 use std::collections::BTreeMap;
