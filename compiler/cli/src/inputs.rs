@@ -1,6 +1,7 @@
 //! The inputs of a run: arrays from files matched to a program's inputs by name, random ones for the rest.
 
-use crate::array::{Array, ArrayFile, ReadError, describe, read_npy};
+use crate::array::{Array, ArrayFile, Stored, describe, read_npy};
+use crate::ports;
 use crate::random::Random;
 use crate::size::{Known, Size};
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
@@ -60,20 +61,24 @@ pub(crate) fn describe_port(program: &Program<'_>, port: &Port) -> String {
 }
 
 impl InputArguments {
-    /// One array for each input, in order, and what is known of the sizes.
-    pub(crate) fn gather<'a>(&self, program: Program<'a>) -> Result<(Vec<Array>, Known<'a>), Diagnostics> {
+    /// One array for each input, in order, what is known of the sizes, and remarks.
+    pub(crate) fn gather<'a>(
+        &self,
+        program: Program<'a>,
+    ) -> Result<((Vec<Array>, Known<'a>), Diagnostics), Diagnostics> {
         let mut diagnostics = Diagnostics::new();
         let mut given = BTreeMap::new();
         if let Some(path) = &self.inputs {
             self.read_archive(path, &program, &mut given, &mut diagnostics);
         }
         for (name, path) in &self.input {
-            match program.input(name) {
-                Ok(index) => {
-                    let array = expect(&program.inputs()[index], &program, read_npy(path), path);
+            match ports::input(&program, name) {
+                Some(index) => {
+                    let array =
+                        expect(ports::inputs(&program)[index], &program, read_npy(path), path, &mut diagnostics);
                     given.extend(diagnostics.take(array).map(|array| (index, array)));
                 }
-                Err(_) => diagnostics.push(unknown(&program, name, path)),
+                None => diagnostics.push(unknown(&program, name, path)),
             }
         }
         let mut known = Known::new(program);
@@ -87,7 +92,7 @@ impl InputArguments {
         if let (Some(seed), false) = (self.random, diagnostics.has_errors()) {
             self.fill(seed, &program, &known, &mut given, &mut diagnostics);
         }
-        for (index, port) in program.inputs().iter().enumerate() {
+        for (index, port) in ports::inputs(&program).into_iter().enumerate() {
             if !given.contains_key(&index) && !diagnostics.has_errors() {
                 diagnostics.push(missing(&program, &given));
             }
@@ -103,7 +108,7 @@ impl InputArguments {
                 diagnostics.push(Diagnostic::error(codes::RUN_INPUT_SHAPE, message));
             }
         }
-        diagnostics.finish((given.into_values().collect(), known)).map(|(found, _)| found)
+        diagnostics.finish((given.into_values().collect(), known))
     }
 
     fn read_archive(
@@ -118,16 +123,16 @@ impl InputArguments {
         for name in &names {
             let bare = name.strip_prefix("in:").unwrap_or(name);
             let plain = bare.len() == name.len();
-            match program.input(bare) {
+            match ports::input(program, bare) {
                 // The name with its prefix is the clearer one where both are there.
-                Ok(_) if plain && names.contains(&format!("in:{name}")) => {}
-                Ok(index) if self.input.iter().all(|(given, _)| given != bare) => {
-                    let array = expect(&program.inputs()[index], program, file.read(name), path);
+                Some(_) if plain && names.contains(&format!("in:{name}")) => {}
+                Some(index) if self.input.iter().all(|(given, _)| given != bare) => {
+                    let array = expect(ports::inputs(program)[index], program, file.read(name), path, diagnostics);
                     given.extend(diagnostics.take(array).map(|array| (index, array)));
                 }
-                Ok(_) => {}
-                Err(_) if plain && (name.starts_with("out:") || program.output(name).is_ok()) => {}
-                Err(_) => diagnostics.push(unknown(program, bare, path)),
+                Some(_) => {}
+                None if plain && (name.starts_with("out:") || ports::output(program, name).is_some()) => {}
+                None => diagnostics.push(unknown(program, bare, path)),
             }
         }
     }
@@ -141,7 +146,7 @@ impl InputArguments {
         diagnostics: &mut Diagnostics,
     ) {
         let mut unknown_sizes = Vec::new();
-        for (index, port) in program.inputs().iter().enumerate() {
+        for (index, port) in ports::inputs(program).into_iter().enumerate() {
             if given.contains_key(&index) {
                 continue;
             }
@@ -172,19 +177,23 @@ impl InputArguments {
     }
 }
 
-/// The array if it has the type of the port.
+/// The array if it has the type of the port, perhaps by a conversion that is told.
 pub(crate) fn expect(
     port: &Port,
     program: &Program<'_>,
-    read: Result<Array, ReadError>,
+    read: Result<Stored, Diagnostic>,
     path: &Path,
+    remarks: &mut Diagnostics,
 ) -> Result<Array, Diagnostic> {
-    let found = match read {
-        Ok(array) if array.dtype == dtype_of(port) => return Ok(array),
-        Ok(array) => array.describe(),
-        Err(ReadError::Foreign { dtype, shape }) => describe(dtype, &shape),
-        Err(ReadError::Unreadable(diagnostic)) => return Err(diagnostic),
-    };
+    let Stored { array, converted_from } = read?;
+    if array.dtype == dtype_of(port) {
+        if let Some(from) = converted_from {
+            let message = format!("`{}` is {from}, and is taken as {}", port.name, array.dtype);
+            remarks.push(Diagnostic::remark(codes::INPUT_CONVERTED, message).at(path));
+        }
+        return Ok(array);
+    }
+    let found = describe(converted_from.unwrap_or(array.dtype.name()), &array.shape);
     let message = format!("`{}` is {found}, but the program has {}", port.name, describe_port(program, port));
     let help = format!("convert it: array.astype(\"{}\")", numpy_name(dtype_of(port)));
     Err(Diagnostic::error(codes::RUN_INPUT_DTYPE, message).at(path).help(help))
@@ -211,12 +220,15 @@ fn unknown(program: &Program<'_>, name: &str, path: &Path) -> Diagnostic {
 }
 
 fn missing(program: &Program<'_>, given: &BTreeMap<usize, Array>) -> Diagnostic {
-    let ports = program.inputs().iter().enumerate();
+    let ports = ports::inputs(program);
+    let total = ports.len();
     let missing: Vec<String> = ports
+        .into_iter()
+        .enumerate()
         .filter(|(index, _)| !given.contains_key(index))
         .map(|(_, port)| format!("`{}`, {}", port.name, describe_port(program, port)))
         .collect();
-    let message = format!("program `{}` lacks {} of {} inputs", program.name(), missing.len(), program.inputs().len());
+    let message = format!("program `{}` lacks {} of {} inputs", program.name(), missing.len(), total);
     missing
         .into_iter()
         .fold(Diagnostic::error(codes::RUN_INPUT_MISSING, message), Diagnostic::note)
@@ -224,7 +236,7 @@ fn missing(program: &Program<'_>, given: &BTreeMap<usize, Array>) -> Diagnostic 
 }
 
 fn list(program: &Program<'_>) -> String {
-    let ports = program.inputs().iter();
+    let ports = ports::inputs(program).into_iter();
     let ports: Vec<String> = ports.map(|port| format!("`{}` ({})", port.name, describe_port(program, port))).collect();
     if ports.is_empty() { "none".into() } else { ports.join(", ") }
 }

@@ -4,6 +4,9 @@
 
 use crate::onnx::OnnxImport;
 
+mod sampling;
+pub(crate) mod scatter_by;
+
 macro_rules! rooms {
     ($($room:ident),* $(,)?) => {
         $(pub mod $room;)*
@@ -16,19 +19,37 @@ macro_rules! rooms {
 rooms! {
     activation,
     batch_norm,
+    bit_cast,
+    bit_shift,
+    bitwise,
     causal_conv,
+    center_crop_pad,
+    conv_transpose,
+    deform_conv,
+    depth_to_space,
+    determinant,
     dropout,
+    einsum,
     flex_attention,
+    fourier,
+    grid_sample,
     hardmax,
     hyperbolic,
     linear_attention,
     loss,
+    max_unpool,
     non_zero,
     normalization,
+    one_hot,
+    pool,
     product,
     reduce_log_sum,
     remainder,
     resize,
+    reverse_sequence,
+    roi_align,
     sign,
+    tf_idf,
     trigonometry,
+    window_function,
 }

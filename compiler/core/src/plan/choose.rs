@@ -17,10 +17,16 @@ pub(super) enum Choice {
     View(ValueId),
     /// A kernel computes it.
     Step(Step),
+    /// A state and these rows behind it, which alone are written.
+    Grown(ValueId),
 }
 
-/// The choice for every value that outputs need.
-pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
+/// The choice for every value that outputs need. `grown` gives the new rows of states that rows are added to.
+pub(super) fn choose(
+    graph: &Graph,
+    grown: &BTreeMap<ValueId, ValueId>,
+    target: &dyn Target,
+) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
     let known = constants::known(graph);
     let mut needed: BTreeSet<ValueId> = graph.outputs().iter().map(|output| output.value).collect();
     // Needed in a layout that only the compiler can make.
@@ -42,6 +48,11 @@ pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<Valu
             choices.insert(value, if input { Choice::Input } else { Choice::Stored });
             continue;
         };
+        if let Some(&rows) = grown.get(&value) {
+            needed.insert(rows);
+            choices.insert(value, Choice::Grown(rows));
+            continue;
+        }
         if known.contains(&value) {
             let computed =
                 !packed.contains(&value) && constants::expands(graph, value) && target.supports(&node).is_yes();
@@ -59,7 +70,7 @@ pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<Valu
         };
         let operands = graph.operands(value);
         match &choice {
-            Choice::Input | Choice::Stored => {}
+            Choice::Input | Choice::Stored | Choice::Grown(_) => {}
             Choice::View(operand) => {
                 needed.insert(*operand);
             }
