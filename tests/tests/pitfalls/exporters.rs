@@ -111,17 +111,16 @@ fn pitfall_12_each_weight_in_a_file_named_after_it() {
     assert_close(&artifact::run(&file, "main", &fixture.inputs()), &fixture.expected(), TOLERANCE, "gen_dec");
 }
 
-/// Equal weights become one with many names, and a weight that two modules share is stored twice or transposed in the graph.
+/// Equal weights become one with many names, and a weight that two modules share is stored twice, once transposed.
 #[test]
 fn pitfall_13_equal_and_tied_weights() {
     let equal = Fixture::named("contrast/bert/ts-op17");
     assert!(equal.onnx().node.iter().any(|node| node.op_type() == "Identity"));
     assert_close(&equal.results(), &equal.expected(), TOLERANCE, &equal.name);
-    for (name, copies) in [("audi_dec_init/ts-op17", 2), ("audi_dec_init/dyn-op20", 1)] {
+    for name in ["audi_dec_init/ts-op17", "audi_dec_init/dyn-op20"] {
         let tied = Fixture::named(name);
-        let mut sizes = tied.onnx().initializer.into_iter().map(|weight| weight.dims);
-        let embedding = sizes.by_ref().filter(|dims| dims == &[97, 24] || dims == &[24, 97]).count();
-        assert_eq!(embedding, copies, "{name}");
+        let sizes: Vec<_> = tied.onnx().initializer.into_iter().map(|weight| weight.dims).collect();
+        assert!(sizes.contains(&vec![97, 24]) && sizes.contains(&vec![24, 97]), "{name}");
         assert_close(&tied.results(), &tied.expected(), TOLERANCE, name);
     }
 }
