@@ -108,13 +108,13 @@ fn real_range(b: &mut dyn Build, node: &OnnxNode, dtype: DType) -> Result<Value,
         known.and_then(|values| values.first().copied()).ok_or(ImportError::NotConstant { index, sets })
     };
     let (start, limit, step) = (bound(0, "the start")?, bound(1, "the limit")?, bound(2, "the step")?);
-    let size = ((limit - start) / step).ceil().max(0.0);
+    let size = ((limit - start) / step).ceil();
     // Beyond this, neighbors are no longer told apart in `f32`.
-    if !(size <= f64::from(1u32 << 24)) {
+    if size.is_nan() || size > f64::from(1u32 << 24) {
         let found = format!("is no step from {start} to {limit} that ends within 2^24 numbers");
         return Err(ImportError::Operand { index: 2, found });
     }
-    let count = apply(b, Dim::from(size as i64), DType::I32)?;
+    let count = apply(b, Dim::from(size.max(0.0) as i64), DType::I32)?;
     let count = b.cast(count, DType::F32)?;
     let moved = b.times(count, step)?;
     let moved = b.plus(moved, start)?;
