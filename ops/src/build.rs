@@ -44,7 +44,28 @@ pub trait Build {
         let known = self.known(value).and_then(Tensor::as_dims).and_then(|dims| dims.get(at).cloned());
         known.ok_or_else(|| structural::bind::OP.refuse("domain", "a size here must be known when compiling"))
     }
+
+    /// A loop of `trip` iterations: carried values, values whose first axis is read row by row, and for each stacked result
+    /// whether it is written from behind; likewise of each value that is read. Gives the carried values after the last
+    /// iteration and the stacked results.
+    ///
+    /// # Errors
+    /// Where a carried value would change its sizes, and in decompositions, which have no loops.
+    fn scan(
+        &mut self,
+        _trip: Dim,
+        _carries: &[Value],
+        _rows: &[(Value, bool)],
+        _stacks: &[bool],
+        _body: &mut ScanBody<'_>,
+    ) -> Result<Vec<Value>, Violation> {
+        Err(Violation { op: "scan", constraint: "sound-loop", found: "a decomposition has no loops".into() })
+    }
 }
+
+/// Builds one iteration of a loop: of the carried values and rows the next carried values and the rows of stacked results.
+pub type ScanBody<'a> =
+    dyn FnMut(&mut dyn Build, &[Value], &[Value]) -> Result<(Vec<Value>, Vec<Value>), Violation> + 'a;
 
 impl dyn Build + '_ {
     /// The result of an operator with all operands present.

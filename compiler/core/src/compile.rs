@@ -145,7 +145,7 @@ pub fn compile(
     let elapsed = start.elapsed();
     if let (Some(last), Some(program)) = (plans.last(), report.programs.last_mut()) {
         program.seconds.push((Phase::Emit.to_string(), elapsed.as_secs_f64()));
-        observer.end(&last.name, Phase::Emit, &last.graph, elapsed);
+        observer.end(&last.name, Phase::Emit, &last.whole, elapsed);
     }
     Ok((report, diagnostics))
 }
@@ -223,7 +223,7 @@ fn planned(
     let elapsed = start.elapsed();
     report.seconds.push((Phase::Plan.to_string(), elapsed.as_secs_f64()));
     report.steps = plan.steps.len();
-    observer.end(&report.name, Phase::Plan, &plan.graph, elapsed);
+    observer.end(&report.name, Phase::Plan, &plan.whole, elapsed);
     observer.planned(&plan);
     Ok(plan)
 }

@@ -4,10 +4,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::import::broken;
 use crate::project::DimSetting;
 use m4c_ir::graph::NodeKind;
-use m4c_ir::{Constant, Graph, GraphBuilder, Identity, Range, ValueId};
+use m4c_ir::{Constant, Graph, GraphBuilder, Identity, Node, Range, Scan, ValueId};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::dim::{Guard, GuardKind};
-use m4c_ops::{Dim, Symbols};
+use m4c_ops::{Dim, Symbols, Violation};
 use std::collections::BTreeMap;
 
 /// The graph with `settings` applied and everything inferred anew, and warnings about settings.
@@ -174,69 +174,17 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
     if diagnostics.has_errors() {
         return builder.finish();
     }
-    let mut replace = replace.clone();
     let mut values: BTreeMap<ValueId, Value> = BTreeMap::new();
-    let mut shared: BTreeMap<String, Value> = BTreeMap::new();
-    let mut constants: BTreeMap<(String, Identity), Value> = BTreeMap::new();
     for &input in graph.inputs() {
-        let fact = graph.fact(input).substitute(&replace);
+        let fact = graph.fact(input).substitute(replace);
         values.insert(input, builder.input(graph.input_name(input), fact));
     }
-    for value in graph.order() {
-        let node = graph.node(value);
-        let new = match &node.kind {
-            NodeKind::Input(_) => continue,
-            NodeKind::Constant(constant) => {
-                let mut add = || match constant {
-                    Constant::Inline(tensor) => builder.constant((**tensor).clone()),
-                    stored => builder.stored(stored.clone(), node.fact.clone()),
-                };
-                match constant.identity() {
-                    Some(identity) => *constants.entry((node.fact.to_string(), identity)).or_insert_with(add),
-                    None => add(),
-                }
-            }
-            NodeKind::Apply { op, attrs } => {
-                let operands: Vec<Option<Value>> = graph
-                    .operands(value)
-                    .into_iter()
-                    .map(|operand| operand.and_then(|v| values.get(&v).copied()))
-                    .collect();
-                if let (Some(symbol), Some(&Some(of))) = (node.kind.bound_symbol(), operands.first())
-                    && let Some(size) = builder.known(of).and_then(m4c_ops::Tensor::as_dim)
-                {
-                    // With the given dimensions it is known when compiling.
-                    replace.insert(symbol, size);
-                    values.insert(value, of);
-                    continue;
-                }
-                let attrs = attrs.substitute(&replace);
-                let key = format!("{} {operands:?} {attrs}", op.name);
-                if let Some(same) = shared.get(&key) {
-                    builder.add_origins(*same, &node.origins);
-                    values.insert(value, *same);
-                    continue;
-                }
-                builder.set_origins(node.origins.clone());
-                match builder.apply(op, &operands, attrs) {
-                    Ok(new) => {
-                        shared.insert(key, new);
-                        new
-                    }
-                    Err(violation) => {
-                        let mut diagnostic = Diagnostic::error(codes::SHAPE_INFERENCE, violation.to_string())
-                            .help("give dimensions that the model accepts");
-                        for origin in &node.origins {
-                            diagnostic = diagnostic.note(format!("at {origin}"));
-                        }
-                        diagnostics.push(diagnostic);
-                        return graph.empty_copy();
-                    }
-                }
-            }
-        };
-        values.insert(value, new);
+    let mut rebuild =
+        Rebuild { builder, replace: replace.clone(), shared: BTreeMap::new(), constants: BTreeMap::new(), diagnostics };
+    if !rebuild.nodes(graph, &mut values) {
+        return graph.empty_copy();
     }
+    let Rebuild { mut builder, replace, diagnostics, .. } = rebuild;
     for output in graph.outputs() {
         if let Some(value) = values.get(&output.value) {
             builder.output(&output.name, *value);
@@ -244,6 +192,132 @@ fn rebuild(graph: &Graph, replace: &BTreeMap<String, Dim>, empty: Graph, diagnos
     }
     settle(builder.graph_mut(), &replace, diagnostics);
     builder.finish()
+}
+
+/// A graph that is built anew.
+struct Rebuild<'d> {
+    builder: GraphBuilder,
+    replace: BTreeMap<String, Dim>,
+    shared: BTreeMap<String, Value>,
+    constants: BTreeMap<(String, Identity), Value>,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl Rebuild<'_> {
+    /// Builds all nodes but inputs; false where one is refused, which is reported.
+    fn nodes(&mut self, graph: &Graph, values: &mut BTreeMap<ValueId, Value>) -> bool {
+        let mut results: BTreeMap<ValueId, Vec<Value>> = BTreeMap::new();
+        for value in graph.order() {
+            let node = graph.node(value);
+            let operands: Vec<Option<Value>> = graph
+                .operands(value)
+                .into_iter()
+                .map(|operand| operand.and_then(|v| values.get(&v).copied()))
+                .collect();
+            let new = match &node.kind {
+                NodeKind::Input(_) => continue,
+                NodeKind::Constant(constant) => {
+                    let builder = &mut self.builder;
+                    let mut add = || match constant {
+                        Constant::Inline(tensor) => builder.constant((**tensor).clone()),
+                        stored => builder.stored(stored.clone(), node.fact.clone()),
+                    };
+                    match constant.identity() {
+                        Some(identity) => *self.constants.entry((node.fact.to_string(), identity)).or_insert_with(add),
+                        None => add(),
+                    }
+                }
+                NodeKind::Scan(scan) => {
+                    self.builder.set_origins(node.origins.clone());
+                    match self.scan(scan, &operands) {
+                        Some(Ok(made)) => {
+                            results.insert(value, made);
+                            continue;
+                        }
+                        Some(Err(violation)) => {
+                            self.refused(&violation, node);
+                            return false;
+                        }
+                        None => return false,
+                    }
+                }
+                NodeKind::Result(index) => {
+                    let of = graph.operands(value).first().copied().flatten();
+                    match of.and_then(|scan| results.get(&scan)).and_then(|results| results.get(*index)) {
+                        Some(result) => *result,
+                        None => continue,
+                    }
+                }
+                NodeKind::Apply { op, attrs } => {
+                    if let (Some(symbol), Some(&Some(of))) = (node.kind.bound_symbol(), operands.first())
+                        && let Some(size) = self.builder.known(of).and_then(m4c_ops::Tensor::as_dim)
+                    {
+                        // With the given dimensions it is known when compiling.
+                        self.replace.insert(symbol, size);
+                        values.insert(value, of);
+                        continue;
+                    }
+                    let attrs = attrs.substitute(&self.replace);
+                    let key = format!("{} {operands:?} {attrs}", op.name);
+                    if let Some(same) = self.shared.get(&key) {
+                        self.builder.add_origins(*same, &node.origins);
+                        values.insert(value, *same);
+                        continue;
+                    }
+                    self.builder.set_origins(node.origins.clone());
+                    match self.builder.apply(op, &operands, attrs) {
+                        Ok(new) => {
+                            self.shared.insert(key, new);
+                            new
+                        }
+                        Err(violation) => {
+                            self.refused(&violation, node);
+                            return false;
+                        }
+                    }
+                }
+            };
+            values.insert(value, new);
+        }
+        true
+    }
+
+    /// The results of a loop; `None` where its body is refused, which is reported.
+    fn scan(&mut self, scan: &Scan, operands: &[Option<Value>]) -> Option<Result<Vec<Value>, Violation>> {
+        let operands: Vec<Value> = operands.iter().copied().collect::<Option<_>>()?;
+        let captured = scan.carries + scan.rows.len();
+        let (given, rest) = operands.split_at_checked(captured)?;
+        let (carries, read) = given.split_at_checked(scan.carries)?;
+        let read: Vec<(Value, bool)> = read.iter().copied().zip(scan.rows.iter().copied()).collect();
+        let trip = scan.trip.substitute(&self.replace);
+        let (carried, rows) = match self.builder.begin_scan(trip, carries, &read) {
+            Ok(begun) => begun,
+            Err(violation) => return Some(Err(violation)),
+        };
+        let inside = carried.iter().chain(&rows).chain(rest).copied();
+        let mut values: BTreeMap<ValueId, Value> = scan.body.inputs().iter().copied().zip(inside).collect();
+        // What is shared inside the body is no value outside.
+        let outside = self.shared.clone();
+        let constants = self.constants.clone();
+        let built = self.nodes(&scan.body, &mut values);
+        (self.shared, self.constants) = (outside, constants);
+        let outputs: Option<Vec<Value>> =
+            scan.body.outputs().iter().map(|output| values.get(&output.value).copied()).collect();
+        let Some(outputs) = outputs.filter(|_| built) else {
+            self.builder.leave_scan();
+            return None;
+        };
+        let (next, stacked) = outputs.split_at_checked(scan.carries)?;
+        let stacked: Vec<(Value, bool)> = stacked.iter().copied().zip(scan.stacks.iter().copied()).collect();
+        Some(self.builder.end_scan(next, &stacked))
+    }
+
+    fn refused(&mut self, violation: &Violation, node: &Node) {
+        let start = Diagnostic::error(codes::SHAPE_INFERENCE, violation.to_string())
+            .help("give dimensions that the model accepts");
+        let diagnostic = node.origins.iter().fold(start, |all, origin| all.note(format!("at {origin}")));
+        self.diagnostics.push(diagnostic);
+    }
 }
 
 /// Guards over symbols whose values turned out to be known.

@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
 use crate::plan::constants;
-use m4c_ir::{Graph, GraphBuilder, NodeKind, Origin, ValueId, verify};
+use m4c_ir::{Graph, GraphBuilder, NodeKind, Origin, Scan, ValueId, verify};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::op::Meaning;
 use m4c_ops::{Attrs, Fact, Guard, Op, Symbols, Tensor, Violation, structural};
@@ -23,26 +23,7 @@ pub fn lower(graph: &Graph, target: &dyn Target) -> Result<Graph, Diagnostics> {
     for &input in graph.inputs() {
         lowering.copy(graph, input);
     }
-    for value in graph.order() {
-        match &graph.node(value).kind {
-            NodeKind::Input(_) => {}
-            NodeKind::Constant(_) => lowering.copy(graph, value),
-            NodeKind::Apply { op, attrs } => {
-                let origins = &graph.node(value).origins;
-                lowering.origins.clone_from(origins);
-                lowering.builder.set_origins(origins.clone());
-                let operands = graph.operands(value).into_iter();
-                let operands: Vec<Option<Value>> =
-                    operands.map(|operand| operand.and_then(|v| lowering.values.get(&v).copied())).collect();
-                match lowering.apply(op, &operands, attrs.clone()) {
-                    Ok(new) => {
-                        lowering.values.insert(value, new);
-                    }
-                    Err(violation) => return Err(broken(value, op, &violation).into()),
-                }
-            }
-        }
-    }
+    lowering.nodes(graph)?;
     if let Some(diagnostic) = unsupported(&lowering.unsupported, target) {
         return Err(diagnostic.into());
     }
@@ -99,6 +80,76 @@ impl<'t> Lowering<'t> {
             self.constants.insert(new);
         }
         self.values.insert(value, new);
+    }
+
+    /// Takes over all nodes but inputs.
+    fn nodes(&mut self, graph: &Graph) -> Result<(), Diagnostics> {
+        let mut results: BTreeMap<ValueId, Vec<Value>> = BTreeMap::new();
+        for value in graph.order() {
+            let operands = graph.operands(value).into_iter();
+            let operands: Vec<Option<Value>> =
+                operands.map(|operand| operand.and_then(|v| self.values.get(&v).copied())).collect();
+            self.origins.clone_from(&graph.node(value).origins);
+            self.builder.set_origins(self.origins.clone());
+            let new = match &graph.node(value).kind {
+                NodeKind::Input(_) => continue,
+                NodeKind::Constant(_) => {
+                    self.copy(graph, value);
+                    continue;
+                }
+                NodeKind::Scan(scan) => {
+                    let made = self.scan(scan, &operands)?;
+                    let made = made.map_err(|violation| {
+                        let message = format!("lowering a loop failed: {violation}");
+                        Diagnostic::bug(codes::VERIFIER, message).at(Location::value(value.0, "scan"))
+                    })?;
+                    results.insert(value, made);
+                    continue;
+                }
+                NodeKind::Result(index) => {
+                    let of = graph.operands(value).first().copied().flatten();
+                    match of.and_then(|scan| results.get(&scan)).and_then(|results| results.get(*index)) {
+                        Some(result) => *result,
+                        None => continue,
+                    }
+                }
+                NodeKind::Apply { op, attrs } => match self.apply(op, &operands, attrs.clone()) {
+                    Ok(new) => new,
+                    Err(violation) => return Err(broken(value, op, &violation).into()),
+                },
+            };
+            self.values.insert(value, new);
+        }
+        Ok(())
+    }
+
+    fn scan(&mut self, scan: &Scan, operands: &[Option<Value>]) -> Result<Result<Vec<Value>, Violation>, Diagnostics> {
+        let absent = || Violation { op: "scan", constraint: "arity", found: "an operand is absent".into() };
+        let Some(operands) = operands.iter().copied().collect::<Option<Vec<Value>>>() else { return Ok(Err(absent())) };
+        let captured = scan.carries + scan.rows.len();
+        let (Some(carries), Some(read), Some(rest)) =
+            (operands.get(..scan.carries), operands.get(scan.carries..captured), operands.get(captured..))
+        else {
+            return Ok(Err(absent()));
+        };
+        let read: Vec<(Value, bool)> = read.iter().copied().zip(scan.rows.iter().copied()).collect();
+        let (carried, rows) = match self.builder.begin_scan(scan.trip.clone(), carries, &read) {
+            Ok(begun) => begun,
+            Err(violation) => return Ok(Err(violation)),
+        };
+        let inside = carried.iter().chain(&rows).chain(rest).copied();
+        let outside = std::mem::take(&mut self.values);
+        self.values = scan.body.inputs().iter().copied().zip(inside).collect();
+        self.nodes(&scan.body)?;
+        let inside = std::mem::replace(&mut self.values, outside);
+        let outputs = scan.body.outputs().iter();
+        let Some(outputs) = outputs.map(|output| inside.get(&output.value).copied()).collect::<Option<Vec<Value>>>()
+        else {
+            return Ok(Err(absent()));
+        };
+        let (next, stacked) = outputs.split_at(scan.carries);
+        let stacked: Vec<(Value, bool)> = stacked.iter().copied().zip(scan.stacks.iter().copied()).collect();
+        Ok(self.builder.end_scan(next, &stacked))
     }
 
     fn is_constant(&self, value: Value) -> bool {

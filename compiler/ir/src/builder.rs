@@ -2,8 +2,9 @@
 
 use crate::constant::Constant;
 use crate::graph::{Graph, ValueId};
+use crate::loops::Around;
 use crate::origin::Origin;
-use m4c_ops::build::{Build, Value};
+use m4c_ops::build::{Build, ScanBody, Value};
 use m4c_ops::dim::Guard;
 use m4c_ops::op::EvalError;
 use m4c_ops::{Attrs, Data, Dim, Fact, Op, Symbols, Tensor, Violation, structural};
@@ -15,18 +16,23 @@ const FOLDED_ELEMENTS: usize = 4096;
 
 /// Adds to a graph. A value whose content is known becomes a node only when a node needs it.
 pub struct GraphBuilder {
-    graph: Graph,
+    pub(crate) graph: Graph,
     values: Vec<Built>,
-    nodes: BTreeMap<ValueId, Value>,
+    pub(crate) nodes: BTreeMap<ValueId, Value>,
     origins: BTreeSet<Arc<Origin>>,
     /// The symbols of elements that the data decides.
     pub(crate) bound: BTreeMap<(ValueId, usize), Dim>,
+    /// What became of values of graphs around, and of known ones, in the graph that is built now.
+    pub(crate) local: BTreeMap<Value, ValueId>,
+    /// The graphs around the one that is built, innermost last.
+    pub(crate) around: Vec<Around>,
 }
 
 struct Built {
     fact: Fact,
     known: Option<Arc<Tensor>>,
-    node: Option<ValueId>,
+    /// The node, and in how many loops it is.
+    node: Option<(usize, ValueId)>,
 }
 
 impl GraphBuilder {
@@ -38,6 +44,8 @@ impl GraphBuilder {
             nodes: BTreeMap::new(),
             origins: BTreeSet::new(),
             bound: BTreeMap::new(),
+            local: BTreeMap::new(),
+            around: Vec::new(),
         }
     }
 
@@ -53,7 +61,7 @@ impl GraphBuilder {
 
     /// Notes that a value that has a node comes from these, too.
     pub fn add_origins(&mut self, value: Value, origins: &BTreeSet<Arc<Origin>>) {
-        if let Some(node) = self.values[value.0 as usize].node {
+        if let Some(node) = self.placed(value) {
             self.graph.node_mut(node).origins.extend(origins.iter().cloned());
         }
     }
@@ -66,8 +74,13 @@ impl GraphBuilder {
 
     /// Adds a constant whose elements stay where they are.
     pub fn stored(&mut self, constant: Constant, fact: Fact) -> Value {
-        let node = self.graph.add_constant(constant, fact);
-        self.import_node(node)
+        // Where it is used does not matter, so loops around share it.
+        let Some(outermost) = self.around.first_mut() else {
+            let node = self.graph.add_constant(constant, fact);
+            return self.import_node(node);
+        };
+        let node = outermost.graph.add_constant(constant, fact.clone());
+        self.push(Built { fact, known: None, node: Some((0, node)) })
     }
 
     /// A value of the graph as a value of the builder.
@@ -80,17 +93,20 @@ impl GraphBuilder {
             crate::NodeKind::Constant(Constant::Inline(tensor)) => Some(tensor.clone()),
             _ => None,
         };
-        let value = self.push(Built { fact, known, node: Some(node) });
+        let value = self.push(Built { fact, known, node: Some((self.around.len(), node)) });
         self.nodes.insert(node, value);
         value
     }
 
     /// The node that computes a value, made now if need be.
     pub fn node(&mut self, value: Value) -> ValueId {
-        if let Some(node) = self.values[value.0 as usize].node {
+        if let Some(node) = self.placed(value) {
             return node;
         }
         let built = &self.values[value.0 as usize];
+        if built.known.is_none() {
+            return self.capture(value);
+        }
         let (fact, tensor) = (built.fact.clone(), built.known.clone());
         // Only values with known content are without a node.
         let tensor = tensor.unwrap_or_else(|| Arc::new(Tensor::list_i64(Vec::new())));
@@ -109,9 +125,17 @@ impl GraphBuilder {
                 node
             }
         };
-        self.values[value.0 as usize].node = Some(node);
+        self.local.insert(value, node);
         self.nodes.insert(node, value);
         node
+    }
+
+    /// The node of a value in the graph that is built now.
+    fn placed(&self, value: Value) -> Option<ValueId> {
+        match self.values[value.0 as usize].node {
+            Some((depth, node)) if depth == self.around.len() => Some(node),
+            _ => self.local.get(&value).copied(),
+        }
     }
 
     fn reshaped(&mut self, list: ValueId, to: &Fact) -> ValueId {
@@ -144,7 +168,7 @@ impl GraphBuilder {
         self.graph.compacted()
     }
 
-    fn mark(&mut self, node: ValueId) {
+    pub(crate) fn mark(&mut self, node: ValueId) {
         self.graph.node_mut(node).origins.extend(self.origins.iter().cloned());
     }
 
@@ -220,5 +244,26 @@ impl Build for GraphBuilder {
 
     fn bind(&mut self, value: Value, at: usize) -> Result<Dim, Violation> {
         self.size_of(value, at)
+    }
+
+    fn scan(
+        &mut self,
+        trip: Dim,
+        carries: &[Value],
+        rows: &[(Value, bool)],
+        stacks: &[bool],
+        body: &mut ScanBody<'_>,
+    ) -> Result<Vec<Value>, Violation> {
+        let (carried, read) = self.begin_scan(trip, carries, rows)?;
+        match body(self, &carried, &read) {
+            Ok((next, stacked)) => {
+                let stacked: Vec<(Value, bool)> = stacked.into_iter().zip(stacks.iter().copied()).collect();
+                self.end_scan(&next, &stacked)
+            }
+            Err(violation) => {
+                self.leave_scan();
+                Err(violation)
+            }
+        }
     }
 }

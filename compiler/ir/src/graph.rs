@@ -2,6 +2,7 @@
 
 use crate::constant::Constant;
 use crate::origin::Origin;
+use crate::scan::{self, Scan};
 use m4c_ops::dim::Guard;
 use m4c_ops::{Attrs, Dim, Fact, Op, Symbols, structural};
 use petgraph::Direction;
@@ -83,6 +84,10 @@ pub enum NodeKind {
         /// Its attributes.
         attrs: Attrs,
     },
+    /// A loop over a graph of its own. It has no value; its results have nodes.
+    Scan(Box<Scan>),
+    /// A result of the scan that is its operand.
+    Result(usize),
 }
 
 impl NodeKind {
@@ -108,7 +113,14 @@ impl NodeKind {
                     Some(dim.clone())
                 });
             }
-            NodeKind::Input(_) | NodeKind::Constant(_) => {}
+            NodeKind::Scan(scan) => {
+                names.extend(scan.trip.symbols());
+                for node in scan.body.nodes.node_weights() {
+                    names.extend(node.fact.shape.iter().flat_map(Dim::symbols));
+                    names.extend(node.kind.symbols());
+                }
+            }
+            NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Result(_) => {}
         }
         names
     }
@@ -153,6 +165,24 @@ impl Graph {
     /// Adds an application whose fact has been inferred.
     pub fn add_apply(&mut self, op: &'static Op, operands: &[Option<ValueId>], attrs: Attrs, fact: Fact) -> ValueId {
         self.add(NodeKind::Apply { op, attrs }, fact, operands)
+    }
+
+    /// Adds a loop and its results, in order.
+    pub fn add_scan(&mut self, scan: Scan, operands: &[Option<ValueId>]) -> Vec<ValueId> {
+        let facts = scan.results();
+        let node = self.add_scan_alone(scan, operands);
+        let results = facts.into_iter().enumerate();
+        results.map(|(index, fact)| self.add(NodeKind::Result(index), fact, &[Some(node)])).collect()
+    }
+
+    /// Adds a loop without its results.
+    pub fn add_scan_alone(&mut self, scan: Scan, operands: &[Option<ValueId>]) -> ValueId {
+        self.add(NodeKind::Scan(Box::new(scan)), scan::no_value(), operands)
+    }
+
+    /// Adds a result of a loop.
+    pub fn add_result(&mut self, scan: ValueId, index: usize, fact: Fact) -> ValueId {
+        self.add(NodeKind::Result(index), fact, &[Some(scan)])
     }
 
     /// Adds a named output.
@@ -296,7 +326,12 @@ impl Graph {
 
     /// The number of operators: inputs and constants are not counted.
     pub fn operator_count(&self) -> usize {
-        self.nodes.node_weights().filter(|node| matches!(node.kind, NodeKind::Apply { .. })).count()
+        let count = |node: &Node| match &node.kind {
+            NodeKind::Apply { .. } => 1,
+            NodeKind::Scan(scan) => scan.body.operator_count(),
+            NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Result(_) => 0,
+        };
+        self.nodes.node_weights().map(count).sum()
     }
 
     /// Whether there are no nodes.
@@ -379,6 +414,9 @@ impl Graph {
     pub fn flops(&self) -> Dim {
         let mut sum = Dim::from(0);
         for value in self.order() {
+            if let NodeKind::Scan(scan) = &self.node(value).kind {
+                sum = sum + scan.trip.clone() * scan.body.flops();
+            }
             if let NodeKind::Apply { op, attrs } = &self.node(value).kind {
                 let operands = self.operands(value);
                 let facts: Vec<Option<&Fact>> = operands.iter().map(|v| v.map(|v| self.fact(v))).collect();

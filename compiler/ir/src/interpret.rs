@@ -2,6 +2,7 @@
 
 use crate::binding::{self, BindError};
 use crate::graph::{Graph, NodeKind, ValueId};
+use crate::scan::Scan;
 use m4c_ops::{Binding, Tensor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +75,16 @@ pub fn interpret_values(
     let shapes: Vec<Vec<usize>> = inputs.iter().map(|tensor| tensor.shape().to_vec()).collect();
     let mut binding = binding::bind(graph, &shapes).map_err(InterpretError::Bind)?;
 
+    evaluate(graph, inputs, &mut binding, observe)
+}
+
+/// The outputs of a graph whose symbols have values, but for those that it binds itself.
+fn evaluate(
+    graph: &Graph,
+    inputs: &[Arc<Tensor>],
+    binding: &mut Binding,
+    observe: &mut dyn FnMut(ValueId, &Tensor),
+) -> Result<Vec<Arc<Tensor>>, InterpretError> {
     let order = graph.order();
     let mut last_use: BTreeMap<ValueId, usize> = BTreeMap::new();
     for (step, &value) in order.iter().enumerate() {
@@ -86,27 +97,40 @@ pub fn interpret_values(
     }
     let given: BTreeMap<ValueId, &Arc<Tensor>> = graph.inputs().iter().copied().zip(inputs).collect();
     let mut values: BTreeMap<ValueId, Arc<Tensor>> = BTreeMap::new();
+    let mut scans: BTreeMap<ValueId, Vec<Arc<Tensor>>> = BTreeMap::new();
     for (step, &value) in order.iter().enumerate() {
         let operands = graph.operands(value);
         let tensor = match &graph.node(value).kind {
             NodeKind::Input(_) => given[&value].clone(),
             NodeKind::Constant(constant) => constant.load(graph.fact(value)).ok_or(InterpretError::Constant(value))?,
+            NodeKind::Scan(scan) => {
+                let given = operands.iter().map(|operand| operand.and_then(|v| values.get(&v).cloned()));
+                let given: Option<Vec<Arc<Tensor>>> = given.collect();
+                let missing = || InterpretError::Node { value, error: "an operand of the scan is missing".into() };
+                scans.insert(value, repeat(scan, value, given.ok_or_else(missing)?, binding)?);
+                continue;
+            }
+            NodeKind::Result(index) => {
+                let of = operands.first().copied().flatten().and_then(|scan| scans.get(&scan));
+                let missing = || InterpretError::Node { value, error: format!("there is no result {index}") };
+                of.and_then(|results| results.get(*index)).cloned().ok_or_else(missing)?
+            }
             NodeKind::Apply { op, attrs } => {
                 if let (Some(symbol), Some(tensor)) = (
                     graph.node(value).kind.bound_symbol(),
                     operands.first().copied().flatten().and_then(|v| values.get(&v)),
                 ) {
                     let size = tensor.as_i64s().and_then(|sizes| sizes.first().copied()).unwrap_or(-1);
-                    binding::bind_symbol(graph, &symbol, size, &mut binding).map_err(InterpretError::Bind)?;
+                    binding::bind_symbol(graph, &symbol, size, binding).map_err(InterpretError::Bind)?;
                 }
                 let failed = |error: String| InterpretError::Node { value, error: format!("`{}`: {error}", op.name) };
-                let attrs = attrs.bind(&binding).ok_or_else(|| failed("a size is not bound".into()))?;
+                let attrs = attrs.bind(binding).ok_or_else(|| failed("a size is not bound".into()))?;
                 let tensors: Vec<Option<&Tensor>> =
                     operands.iter().map(|operand| operand.and_then(|v| values.get(&v)).map(|t| &**t)).collect();
                 Arc::new(op.eval(&tensors, &attrs).map_err(|error| failed(error.to_string()))?)
             }
         };
-        check_shape(graph, value, &tensor, &binding)?;
+        check_shape(graph, value, &tensor, binding)?;
         observe(value, &tensor);
         values.insert(value, tensor);
         for operand in operands.into_iter().flatten() {
@@ -119,6 +143,50 @@ pub fn interpret_values(
         }
     }
     Ok(graph.outputs().iter().map(|output| values[&output.value].clone()).collect())
+}
+
+/// The results of a loop, iteration by iteration.
+fn repeat(
+    scan: &Scan,
+    value: ValueId,
+    mut operands: Vec<Arc<Tensor>>,
+    binding: &mut Binding,
+) -> Result<Vec<Arc<Tensor>>, InterpretError> {
+    let failed = |error: &str| InterpretError::Node { value, error: format!("`scan`: {error}") };
+    let trip = scan.trip.eval(binding).and_then(|trip| usize::try_from(trip).ok());
+    let trip = trip.ok_or_else(|| failed("the trip count is no size"))?;
+    let rows: Vec<Arc<Tensor>> = operands.iter().skip(scan.carries).take(scan.rows.len()).cloned().collect();
+    let mut stacks: Vec<Vec<Arc<Tensor>>> = vec![Vec::with_capacity(trip); scan.stacks.len()];
+    for iteration in 0..trip {
+        for (index, (tensor, &reversed)) in rows.iter().zip(&scan.rows).enumerate() {
+            let at = if reversed { trip - 1 - iteration } else { iteration };
+            let shape = tensor.shape().get(1..).unwrap_or_default().to_vec();
+            let length: usize = shape.iter().product();
+            let row = tensor.take(shape, at * length..(at + 1) * length);
+            operands[scan.carries + index] = Arc::new(row.ok_or_else(|| failed("an operand has too few rows"))?);
+        }
+        let mut results = evaluate(&scan.body, &operands, binding, &mut |_, _| {})?;
+        for (stack, row) in stacks.iter_mut().zip(results.split_off(scan.carries)) {
+            stack.push(row);
+        }
+        operands.splice(..scan.carries, results);
+    }
+    operands.truncate(scan.carries);
+    for ((mut stack, &reversed), fact) in stacks.into_iter().zip(&scan.stacks).zip(&scan.results()[scan.carries..]) {
+        if reversed {
+            stack.reverse();
+        }
+        let shape = fact.bound(binding).ok_or_else(|| failed("a size is not bound"))?;
+        let parts: Vec<&Tensor> = stack.iter().map(|row| &**row).collect();
+        let whole = if parts.is_empty() {
+            let data = m4c_ops::Data::from_i64(fact.dtype, std::iter::empty());
+            Tensor::new(shape, data)
+        } else {
+            Tensor::join(shape, &parts)
+        };
+        operands.push(Arc::new(whole.ok_or_else(|| failed("rows do not fit together"))?));
+    }
+    Ok(operands)
 }
 
 /// Holds that inference and evaluation agree, on every value of every run.

@@ -6,7 +6,9 @@ pub mod builder;
 pub mod constant;
 pub mod graph;
 pub mod interpret;
+mod loops;
 pub mod origin;
+pub mod scan;
 pub mod text;
 pub mod verify;
 
@@ -15,3 +17,4 @@ pub use constant::{Constant, DataFile, Identity};
 pub use graph::{Graph, Node, NodeKind, Output, Range, ValueId};
 pub use interpret::interpret;
 pub use origin::Origin;
+pub use scan::Scan;

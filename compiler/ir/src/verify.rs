@@ -72,6 +72,32 @@ pub fn verify(graph: &Graph) -> Vec<Broken> {
                     report(Some(value), format!("the constant's elements are not those of {fact}"));
                 }
             }
+            NodeKind::Scan(scan) => {
+                let operands: Option<Vec<&Fact>> =
+                    graph.operands(value).into_iter().map(|v| v.map(|v| graph.fact(v))).collect();
+                let wrong = operands.map_or(Some("an operand is absent".into()), |facts| {
+                    scan.check(&facts, &|a, b| a == b || graph.guards.contains(&Guard::equal(a, b)))
+                });
+                if let Some(what) = wrong {
+                    report(Some(value), what);
+                }
+                // Guards of the whole graph hold in the body.
+                let mut body = scan.body.clone();
+                body.guards.clone_from(&graph.guards);
+                for inner in verify(&body) {
+                    report(Some(value), format!("in the body, {inner}"));
+                }
+            }
+            NodeKind::Result(index) => {
+                let of = graph.operands(value).first().copied().flatten();
+                let fact = match of.map(|scan| &graph.node(scan).kind) {
+                    Some(NodeKind::Scan(scan)) => scan.results().into_iter().nth(*index),
+                    _ => None,
+                };
+                if fact.as_ref() != Some(graph.fact(value)) {
+                    report(Some(value), format!("result {index} of no scan that gives {}", graph.fact(value)));
+                }
+            }
             NodeKind::Apply { op, attrs } => {
                 let operands = graph.operands(value);
                 let facts: Vec<Option<&Fact>> = operands.iter().map(|v| v.map(|v| graph.fact(v))).collect();

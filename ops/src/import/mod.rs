@@ -48,6 +48,7 @@ rooms! {
     resize,
     reverse_sequence,
     roi_align,
+    recurrent,
     sign,
     tf_idf,
     trigonometry,

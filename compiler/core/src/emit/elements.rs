@@ -23,6 +23,7 @@ pub(super) fn elements(graph: &Graph, value: ValueId) -> Result<Cow<'_, [u8]>, S
         let fact = graph.fact(node);
         let bytes = match &graph.node(node).kind {
             NodeKind::Input(name) => return Err(format!("it depends on input `{name}`")),
+            NodeKind::Scan(_) | NodeKind::Result(_) => return Err("it depends on a loop".into()),
             NodeKind::Constant(constant) => constant.bytes(fact).ok_or("its bytes do not fit its sizes")?,
             NodeKind::Apply { op, attrs } => {
                 let operands = graph.operands(node);

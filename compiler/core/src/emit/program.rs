@@ -78,6 +78,11 @@ pub(super) fn describe(
         let from = Box::new(program.tensor(&bind.from)?);
         binds.push(description::Bind { symbol, from, before: number(bind.before)?, node });
     }
+    let mut loops = Vec::with_capacity(plan.loops.len());
+    for span in &plan.loops {
+        let (first, last) = (number(span.first)?, number(span.last)?);
+        loops.push(description::Loop { first, last, trip: program.exprs.dim(&span.trip)? });
+    }
     Ok(description::Program {
         name: plan.name.clone(),
         symbols,
@@ -90,7 +95,7 @@ pub(super) fn describe(
         steps,
         nodes,
         binds,
-        loops: Vec::new(),
+        loops,
         states,
     })
 }
@@ -124,12 +129,19 @@ impl Describe<'_> {
             Place::NextState(index) => (m4c_format::Place::NextState, number(index)?),
             Place::Constant(index) => {
                 let id = self.constants.get(index).ok_or_else(|| Failure::bug("a plan names no constant"))?;
-                // Constants know their own sizes.
-                return Ok(Operand::new(m4c_format::Place::Constant, id.0, dtype(tensor.fact.dtype), &[]));
+                // Constants know their own sizes; a row of one does not.
+                if tensor.row.is_none() {
+                    return Ok(Operand::new(m4c_format::Place::Constant, id.0, dtype(tensor.fact.dtype), &[]));
+                }
+                (m4c_format::Place::Constant, id.0)
             }
         };
         let dims = self.exprs.dims(&tensor.fact.shape)?;
-        Ok(Operand::new(place, index, dtype(tensor.fact.dtype), &dims))
+        let operand = Operand::new(place, index, dtype(tensor.fact.dtype), &dims);
+        Ok(match tensor.row {
+            Some(row) => operand.row(number(row.number)?, row.reversed),
+            None => operand,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod constants;
+mod control;
 mod dimensions;
 mod elements;
 mod order;
@@ -19,6 +20,7 @@ use m4c_ops::dim::Guard;
 use m4c_ops::onnx::{ImportError, OnnxNode};
 use m4c_ops::{Element, table};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub use elements::tensor;
@@ -37,10 +39,11 @@ pub struct Imported {
 /// Everything that is wrong with the model or not supported.
 pub fn import(file: &ModelFile, name: &str) -> Result<(Imported, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let source = file.graph(&mut diagnostics);
+    let source = Rc::new(file.graph(&mut diagnostics));
     let mut importer = Importer {
         file,
-        source: &source,
+        source: source.clone(),
+        outer: Vec::new(),
         builder: GraphBuilder::new(Graph::new(name)),
         constants: Constants::new(file),
         values: BTreeMap::new(),
@@ -58,7 +61,9 @@ pub fn import(file: &ModelFile, name: &str) -> Result<(Imported, Diagnostics), D
 
 struct Importer<'m> {
     file: &'m ModelFile,
-    source: &'m onnx::Graph<'m>,
+    source: Rc<onnx::Graph<'m>>,
+    /// The graphs around, outermost first.
+    outer: Vec<control::Scope<'m>>,
     builder: GraphBuilder,
     constants: Constants<'m>,
     /// Values by name; `None` where a node that does not import would have made it.
@@ -72,7 +77,7 @@ struct Importer<'m> {
 impl<'m> Importer<'m> {
     fn inputs(&mut self) {
         let mut dimensions = Dimensions::new(self.builder.graph().symbols.clone());
-        for info in self.source.inputs() {
+        for info in self.source.clone().inputs() {
             let name = info.name();
             let declared = self.diagnostics.take(self.source.value_type(name));
             let fact = declared.as_ref().map(|ty| dimensions.fact(self.file, name, ty));
@@ -152,7 +157,7 @@ impl<'m> Importer<'m> {
         }
         let tensor = self.source.initializer(name);
         let tensor = match self.diagnostics.take(tensor) {
-            Some(None) => return None,
+            Some(None) => return self.around(name),
             tensor => tensor.flatten(),
         };
         self.say_element(name, tensor.as_ref().and_then(|tensor| element(tensor.dtype)));
@@ -164,15 +169,38 @@ impl<'m> Importer<'m> {
         Some(value)
     }
 
+    /// The value of a name of a graph around.
+    fn around(&mut self, name: &str) -> Option<Option<Value>> {
+        let scope = self.outer.pop()?;
+        let inner = control::Scope {
+            source: std::mem::replace(&mut self.source, scope.source),
+            values: std::mem::replace(&mut self.values, scope.values),
+            elements: std::mem::replace(&mut self.elements, scope.elements),
+        };
+        let value = self.value(name);
+        self.outer.push(control::Scope {
+            source: std::mem::replace(&mut self.source, inner.source),
+            values: std::mem::replace(&mut self.values, inner.values),
+            elements: std::mem::replace(&mut self.elements, inner.elements),
+        });
+        value
+    }
+
+    fn element_of(&self, name: &str) -> Option<Element> {
+        let outer = self.outer.iter().rev().map(|scope| &scope.elements);
+        std::iter::once(&self.elements).chain(outer).find_map(|elements| elements.get(name).copied())
+    }
+
     fn results(&mut self, node: Node<'m>, operands: Vec<Option<Value>>) -> Option<Vec<(Value, Element)>> {
         let (domain, op_type) = (node.domain(), node.op_type());
         let elements: Vec<Option<Element>> =
-            node.inputs().map(|name| name.and_then(|name| self.elements.get(name).copied())).collect();
+            node.inputs().map(|name| name.and_then(|name| self.element_of(name))).collect();
         match (domain, op_type) {
             ("", "Constant") => {
                 let constant = self.constants.constant_node(&mut self.builder, node);
                 return self.diagnostics.take(constant).map(|constant| vec![constant]);
             }
+            ("", "If" | "Loop" | "Scan") => return self.control(node, &operands, &elements),
             ("", "Identity") => return Some(vec![(operands.first().copied()??, elements.first().copied()??)]),
             _ => {}
         }
@@ -185,7 +213,6 @@ impl<'m> Importer<'m> {
             let known = table::imports().any(|(_, i)| i.domain == domain && i.op_type == op_type);
             let reason = match (known, op_type) {
                 (true, _) => format!("not at operator set version {version}"),
-                (_, "If" | "Loop" | "Scan") => "control flow".to_string(),
                 _ => "no import is known".to_string(),
             };
             self.unsupported.push(&label, &reason, node.reference());
@@ -228,7 +255,7 @@ impl<'m> Importer<'m> {
 
     fn outputs(&mut self) {
         self.builder.set_origin(None);
-        for info in self.source.outputs() {
+        for info in self.source.clone().outputs() {
             let name = info.name();
             match self.value(name) {
                 Some(Some(value)) => self.builder.output(name, value),

@@ -36,6 +36,12 @@ pub fn write_onnx(graph: &Graph, path: &Path) -> Result<(), Diagnostics> {
     for value in graph.order() {
         let written = match &graph.node(value).kind {
             NodeKind::Input(_) => continue,
+            NodeKind::Scan(_) | NodeKind::Result(_) => {
+                let message = "a loop cannot be written as ONNX";
+                return Err(Diagnostic::error(codes::TARGET_UNSUPPORTED, message)
+                    .help("verify it by m4c verify")
+                    .into());
+            }
             NodeKind::Constant(constant) => out.stored(constant, graph.fact(value))?,
             NodeKind::Apply { op, attrs } => {
                 let operands: Vec<Option<OnnxValue>> =

@@ -1,14 +1,18 @@
 //! Puts the chosen steps in order and every value in its place.
 
 use super::choose::{Choice, choose};
+use super::flatten::{Flat, Loop, flatten};
 use super::states::{self, Ports, Stored};
-use super::{Bind, Buffer, Place, Plan, PlannedState, Port, Step, StoredConstant, Tensor, bytes, symbols, tolerance};
+use super::{
+    Bind, Buffer, Place, Plan, PlannedState, Port, Row, Step, StoredConstant, Tensor, bytes, symbols, tolerance,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::states::StateUse;
 use m4c_ir::{Graph, ValueId};
 use m4c_ops::{Guard, Op};
 use m4c_target::{StepOperand, Target};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The plan of a graph whose nodes the target takes.
 ///
@@ -46,6 +50,16 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
     });
     let states = states.collect();
     let Stored { graph: stored, uses } = states::stored(&graph, uses)?;
+    let whole = stored.clone();
+    let Flat { graph: stored, loops, values } = flatten(&stored);
+    let uses: Vec<Ports> = uses
+        .into_iter()
+        .map(|ports| Ports {
+            read: ports.read.and_then(|value| values.get(&value).copied()),
+            grown: ports.grown.and_then(|(all, rows)| Some((*values.get(&all)?, *values.get(&rows)?))),
+            write: ports.write,
+        })
+        .collect();
     let grown = uses.iter().filter_map(|ports| ports.grown).collect();
     let choices = choose(&stored, &grown, target)?;
     let mut plan = Plan {
@@ -60,62 +74,106 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
         buffers: Vec::new(),
         steps: Vec::new(),
         binds: Vec::new(),
+        loops: Vec::new(),
         graph: stored,
+        whole,
     };
     check_guards(&plan.guards)?;
     check_ranks(&plan)?;
-    Builder::new(&mut plan, &choices, &uses).build(target)?;
+    Builder::new(&mut plan, &choices, &uses, &loops).build(target)?;
     plan.symbols = symbols::symbols(&plan)?;
     Ok(plan)
 }
 
-struct Builder<'p> {
-    plan: &'p mut Plan,
-    choices: &'p BTreeMap<ValueId, Choice>,
+pub(super) struct Builder<'p> {
+    pub(super) plan: &'p mut Plan,
+    pub(super) choices: &'p BTreeMap<ValueId, Choice>,
+    pub(super) loops: &'p [Loop],
+    /// Copies of rows whose own rows are read.
+    pub(super) row_sources: BTreeMap<ValueId, Place>,
     /// What of the graph the states stand for.
     uses: &'p [Ports],
     /// Where inputs lie, and the results of steps so far and those that outputs and states take.
-    places: BTreeMap<ValueId, Place>,
+    pub(super) places: BTreeMap<ValueId, (Place, Option<Row>)>,
     constant_of: BTreeMap<(ValueId, Option<&'static str>), usize>,
 }
 
 impl<'p> Builder<'p> {
-    fn new(plan: &'p mut Plan, choices: &'p BTreeMap<ValueId, Choice>, uses: &'p [Ports]) -> Builder<'p> {
+    fn new(
+        plan: &'p mut Plan,
+        choices: &'p BTreeMap<ValueId, Choice>,
+        uses: &'p [Ports],
+        loops: &'p [Loop],
+    ) -> Builder<'p> {
         let mut places = BTreeMap::new();
         let mut inputs = 0..;
         for &value in plan.graph.inputs() {
             let state = uses.iter().position(|ports| ports.read == Some(value));
-            places.insert(value, state.map_or_else(|| Place::Input(inputs.next().unwrap_or(0)), Place::State));
+            let place = state.map_or_else(|| Place::Input(inputs.next().unwrap_or(0)), Place::State);
+            places.insert(value, (place, None));
         }
-        Builder { plan, choices, uses, places, constant_of: BTreeMap::new() }
+        Builder { plan, choices, loops, row_sources: BTreeMap::new(), uses, places, constant_of: BTreeMap::new() }
     }
 
     fn build(mut self, target: &dyn Target) -> Result<(), Diagnostics> {
         let copied = self.place_outputs();
         self.place_rows();
         let mut diagnostics = Diagnostics::new();
-        for value in self.plan.graph.order() {
-            if let Some(symbol) = self.plan.graph.node(value).kind.bound_symbol() {
-                if self.choices.contains_key(&value) {
-                    self.push_bind(value, symbol);
-                }
-                continue;
-            }
-            match self.choices.get(&value) {
-                Some(Choice::Step(step)) => self.push_step(value, step),
-                Some(Choice::Grown(rows)) => {
-                    let place = self.places[&value];
-                    if self.places.get(&self.root(*rows)) != Some(&place) {
-                        diagnostics.take(self.push_copy(*rows, place, target));
-                    }
-                }
-                _ => {}
-            }
-        }
+        let all = 0..u32::try_from(self.plan.graph.len()).unwrap_or(u32::MAX);
+        diagnostics.take(self.push_values(all, 0, target));
         for (value, place) in copied {
             diagnostics.take(self.push_copy(value, place, target));
         }
         if diagnostics.is_empty() { Ok(()) } else { Err(diagnostics) }
+    }
+
+    /// The steps of values in a stretch of the graph, and of the loops in it, of which the first is number `next`.
+    pub(super) fn push_values(
+        &mut self,
+        values: Range<u32>,
+        mut next: usize,
+        target: &dyn Target,
+    ) -> Result<(), Diagnostic> {
+        let mut number = values.start;
+        while number < values.end {
+            if let Some(inner) = self.loops.get(next).filter(|inner| inner.body.start == number) {
+                let end = inner.body.end;
+                let live =
+                    inner.carries.iter().map(|carry| carry.result).chain(inner.stacks.iter().map(|stack| stack.result));
+                if live.into_iter().any(|result| self.choices.contains_key(&result)) {
+                    self.push_loop(next, target)?;
+                }
+                next += 1;
+                while self.loops.get(next).is_some_and(|nested| nested.body.start < end) {
+                    next += 1;
+                }
+                number = end;
+                continue;
+            }
+            self.push_value(ValueId(number), target)?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    fn push_value(&mut self, value: ValueId, target: &dyn Target) -> Result<(), Diagnostic> {
+        if let Some(symbol) = self.plan.graph.node(value).kind.bound_symbol() {
+            if self.choices.contains_key(&value) {
+                self.push_bind(value, symbol);
+            }
+            return Ok(());
+        }
+        match self.choices.get(&value) {
+            Some(Choice::Step(step)) => self.push_step(value, step),
+            Some(Choice::Grown(rows)) => {
+                let (place, _) = self.places[&value];
+                if self.places.get(&self.root(*rows)) != Some(&(place, None)) {
+                    self.push_copy(*rows, place, target)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Lets steps write the outputs and states that they compute. Gives the others: inputs, constants and second names.
@@ -126,16 +184,30 @@ impl<'p> Builder<'p> {
             let state = self.uses.iter().position(|ports| ports.write == Some(index));
             let place = state.map_or_else(|| Place::Output(outputs.next().unwrap_or(0)), Place::NextState);
             let root = self.root(output.value);
-            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_) | Choice::Grown(_)));
+            let computed =
+                matches!(self.choices.get(&root), Some(Choice::Step(_) | Choice::Grown(_))) || self.is_result(root);
             let grown = self.uses.iter().position(|ports| ports.grown.is_some_and(|(whole, _)| whole == root));
             // A state that rows are added to has its place, whatever else bears its name.
             if computed && !self.places.contains_key(&root) && (grown.is_none() || grown == state) {
-                self.places.insert(root, place);
+                self.places.insert(root, (place, None));
             } else {
                 copied.push((output.value, place));
             }
         }
         copied
+    }
+
+    /// Whether a value is what a loop leaves.
+    fn is_result(&self, value: ValueId) -> bool {
+        self.loops.iter().any(|span| {
+            let results = span.carries.iter().map(|carry| carry.result);
+            results.chain(span.stacks.iter().map(|stack| stack.result)).any(|result| result == value)
+        })
+    }
+
+    /// Whether a value is computed once, outside of loops.
+    fn is_outside(&self, value: ValueId) -> bool {
+        !self.loops.iter().any(|span| span.body.contains(&value.0))
     }
 
     /// Lets steps write new rows of a state where they belong, unless something else reads them.
@@ -145,6 +217,7 @@ impl<'p> Builder<'p> {
             let read = match choice {
                 Choice::Step(_) => self.plan.graph.operands(value).into_iter().flatten().collect(),
                 Choice::Grown(rows) => vec![*rows],
+                Choice::Loop => self.plan.graph.operands(value).into_iter().flatten().collect(),
                 Choice::Input | Choice::Stored | Choice::View(_) => Vec::new(),
             };
             for value in read {
@@ -154,15 +227,15 @@ impl<'p> Builder<'p> {
         for (index, ports) in self.uses.iter().enumerate() {
             let Some((_, rows)) = ports.grown else { continue };
             let root = self.root(rows);
-            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_)));
+            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_))) && self.is_outside(root);
             if computed && readers.get(&root) == Some(&1) && !self.places.contains_key(&root) {
-                self.places.insert(root, Place::NextState(index));
+                self.places.insert(root, (Place::NextState(index), None));
             }
         }
     }
 
     /// The value whose memory a value lies in.
-    fn root(&self, mut value: ValueId) -> ValueId {
+    pub(super) fn root(&self, mut value: ValueId) -> ValueId {
         while let Some(Choice::View(of)) = self.choices.get(&value) {
             value = *of;
         }
@@ -187,13 +260,13 @@ impl<'p> Builder<'p> {
         let fact = self.plan.graph.fact(value).clone();
         let here = self.plan.steps.len();
         let buffers = &mut self.plan.buffers;
-        let place = *self.places.entry(value).or_insert_with(|| {
+        let (place, row) = *self.places.entry(value).or_insert_with(|| {
             buffers.push(Buffer { bytes: bytes(&fact), first: here, last: here });
-            Place::Buffer(buffers.len() - 1)
+            (Place::Buffer(buffers.len() - 1), None)
         });
         let op = op_name(&self.plan.graph, value);
         let scope = scope(&self.plan.graph, value);
-        let result = Tensor { place, fact };
+        let result = Tensor { place, fact, row };
         let (kernel, params) = (step.kernel.clone(), step.params.clone());
         self.plan.steps.push(Step { kernel, operands: reads, result, params, op, scope });
     }
@@ -212,26 +285,27 @@ impl<'p> Builder<'p> {
     }
 
     /// A value as the next step's operand.
-    fn read(&mut self, value: ValueId, layout: Option<&'static str>) -> Tensor {
+    pub(super) fn read(&mut self, value: ValueId, layout: Option<&'static str>) -> Tensor {
         let tensor = self.place(value, layout);
         if let Place::Buffer(index) = tensor.place
             && let Some(buffer) = self.plan.buffers.get_mut(index)
         {
-            buffer.last = self.plan.steps.len();
+            buffer.last = buffer.last.max(self.plan.steps.len());
         }
         tensor
     }
 
     /// A value in its place.
-    fn place(&mut self, value: ValueId, layout: Option<&'static str>) -> Tensor {
+    pub(super) fn place(&mut self, value: ValueId, layout: Option<&'static str>) -> Tensor {
         let root = self.root(value);
         let fact = self.plan.graph.fact(value).clone();
         let stored = matches!(self.choices.get(&root), Some(Choice::Stored));
         let place = match self.places.get(&root) {
             Some(place) if !stored => *place,
-            _ => Place::Constant(self.constant(root, layout)),
+            _ => (Place::Constant(self.constant(root, layout)), None),
         };
-        Tensor { place, fact }
+        let (place, row) = place;
+        Tensor { place, fact, row }
     }
 
     fn constant(&mut self, value: ValueId, layout: Option<&'static str>) -> usize {
@@ -255,7 +329,7 @@ impl<'p> Builder<'p> {
             Diagnostic::error(codes::OUTPUT_NOT_COPIED, message).help("cast it in the model to a type of whole bytes")
         })?;
         let operands = vec![Some(self.read(value, None))];
-        let result = Tensor { place, fact };
+        let result = Tensor { place, fact, row: None };
         self.plan.steps.push(Step { kernel, operands, result, params: Vec::new(), op: "copy", scope: name });
         Ok(())
     }
@@ -269,6 +343,7 @@ fn op_name(graph: &Graph, value: ValueId) -> &'static str {
         }
         m4c_ir::NodeKind::Input(_) => "input",
         m4c_ir::NodeKind::Constant(_) => "constant",
+        m4c_ir::NodeKind::Scan(_) | m4c_ir::NodeKind::Result(_) => "scan",
     }
 }
 

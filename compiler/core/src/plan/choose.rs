@@ -13,6 +13,8 @@ pub(super) enum Choice {
     Input,
     /// It is known when compiling, and stored.
     Stored,
+    /// A loop provides it: what it carries, a row, or a result.
+    Loop,
     /// The memory of another value under other sizes.
     View(ValueId),
     /// A kernel computes it.
@@ -43,6 +45,11 @@ pub(super) fn choose(
             choices.insert(value, Choice::View(of));
             continue;
         }
+        if let NodeKind::Result(_) = graph.node(value).kind {
+            needed.extend(graph.operands(value).into_iter().flatten());
+            choices.insert(value, Choice::Loop);
+            continue;
+        }
         let Some(node) = NodeView::of(graph, value, &|operand| known.contains(&operand)) else {
             let input = matches!(graph.node(value).kind, NodeKind::Input(_));
             choices.insert(value, if input { Choice::Input } else { Choice::Stored });
@@ -70,7 +77,7 @@ pub(super) fn choose(
         };
         let operands = graph.operands(value);
         match &choice {
-            Choice::Input | Choice::Stored | Choice::Grown(_) => {}
+            Choice::Input | Choice::Stored | Choice::Loop | Choice::Grown(_) => {}
             Choice::View(operand) => {
                 needed.insert(*operand);
             }

@@ -17,7 +17,7 @@ pub(crate) fn known(graph: &Graph) -> BTreeSet<ValueId> {
     let mut known = BTreeSet::new();
     for value in graph.order() {
         let fixed = match &graph.node(value).kind {
-            NodeKind::Input(_) => false,
+            NodeKind::Input(_) | NodeKind::Scan(_) | NodeKind::Result(_) => false,
             NodeKind::Constant(_) => true,
             NodeKind::Apply { attrs, .. } => {
                 let operands = graph.operands(value);

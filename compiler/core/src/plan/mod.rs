@@ -6,6 +6,8 @@
 mod build;
 mod choose;
 pub(crate) mod constants;
+mod flatten;
+mod loops;
 mod states;
 mod symbols;
 mod text;
@@ -24,6 +26,8 @@ pub struct Plan {
     pub name: String,
     /// The graph that the plan computes, with states as they are stored. Constants refer to its values.
     pub graph: Graph,
+    /// The same before its loops were laid flat.
+    pub whole: Graph,
     /// Name of the executor whose kernels the steps name.
     pub executor: String,
     /// Every symbol that occurs in a size, those of inputs first.
@@ -42,8 +46,30 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// Kernel calls in order.
     pub steps: Vec<Step>,
+    /// Steps that run more than once, outer ones first.
+    pub loops: Vec<LoopSpan>,
     /// The symbols that the data decides, in the order in which they get their values.
     pub binds: Vec<Bind>,
+}
+
+/// Steps that run more than once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoopSpan {
+    /// The first.
+    pub first: usize,
+    /// The last.
+    pub last: usize,
+    /// How often.
+    pub trip: Dim,
+}
+
+/// One row of a tensor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The loop whose iterations count the rows, an index into [`Plan::loops`].
+    pub number: usize,
+    /// Whether its first iteration has the last row.
+    pub reversed: bool,
 }
 
 /// A symbol that gets its value while running.
@@ -134,6 +160,8 @@ pub struct Tensor {
     pub place: Place,
     /// Type and sizes, which need not be those of the place: a view has its own.
     pub fact: Fact,
+    /// Which row of the place it is, where it is one.
+    pub row: Option<Row>,
 }
 
 /// Where a tensor lies: an index into one of the plan's lists.

@@ -132,7 +132,7 @@ impl Rewrite {
                     None => return Ok(()),
                 }
             }
-            NodeKind::Constant(_) | NodeKind::Apply { .. } => {
+            NodeKind::Constant(_) | NodeKind::Apply { .. } | NodeKind::Scan(_) | NodeKind::Result(_) => {
                 let operands: Vec<Option<ValueId>> = operands
                     .into_iter()
                     .map(|operand| operand.map(|operand| self.builder.node(self.values[&operand])))

@@ -25,6 +25,13 @@ pub(super) fn symbols(plan: &Plan) -> Result<Vec<Symbol>, Diagnostics> {
         tensors.flat_map(|tensor| &tensor.fact.shape).chain(&step.params).for_each(&mut add);
     }
     plan.guards.iter().flat_map(|guard| [&guard.left, &guard.right]).for_each(&mut add);
+    plan.loops.iter().for_each(|span| {
+        for name in span.trip.symbols() {
+            if seen.insert(name.clone()) {
+                names.push(name);
+            }
+        }
+    });
     for bind in &plan.binds {
         if seen.insert(bind.symbol.clone()) {
             names.push(bind.symbol.clone());

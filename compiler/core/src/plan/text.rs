@@ -34,6 +34,9 @@ impl fmt::Display for Plan {
         }
         let mut binds = self.binds.iter().peekable();
         for (index, step) in self.steps.iter().enumerate() {
+            for (number, span) in self.loops.iter().enumerate().filter(|(_, span)| span.first == index) {
+                writeln!(f, "  loop.{number} {} times steps {index} to {}", span.trip, span.last)?;
+            }
             while let Some(bind) = binds.next_if(|bind| bind.before == index) {
                 writeln!(f, "  {} = {}", bind.symbol, bind.from)?;
             }
@@ -106,7 +109,13 @@ impl Plan {
 
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.place, self.fact)
+        match self.row {
+            None => write!(f, "{}:{}", self.place, self.fact),
+            Some(row) => {
+                let sign = if row.reversed { "-" } else { "" };
+                write!(f, "{}[{sign}loop.{}]:{}", self.place, row.number, self.fact)
+            }
+        }
     }
 }
 

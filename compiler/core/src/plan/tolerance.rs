@@ -14,7 +14,9 @@ pub(super) fn classes(graph: &Graph) -> BTreeMap<ValueId, (Numerics, DType)> {
                 let dtype = graph.fact(value).dtype;
                 (if dtype.is_float() { op.numerics } else { Numerics::Exact }, dtype)
             }
-            NodeKind::Input(_) | NodeKind::Constant(_) => (Numerics::Exact, DType::F32),
+            NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Scan(_) | NodeKind::Result(_) => {
+                (Numerics::Exact, DType::F32)
+            }
         };
         let operands: Vec<ValueId> = graph.operands(value).into_iter().flatten().collect();
         let before = operands.iter().filter_map(|operand| classes.get(operand).copied());

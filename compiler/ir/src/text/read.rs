@@ -3,6 +3,7 @@
 use crate::constant::{Constant, DataFile};
 use crate::graph::{Graph, Range, ValueId};
 use crate::origin::Origin;
+use crate::scan::{MOST_NESTED, Scan};
 use m4c_ops::dim::{Guard, GuardKind};
 use m4c_ops::{Dim, Fact, Tensor, table};
 use std::collections::BTreeMap;
@@ -32,8 +33,14 @@ impl fmt::Display for TextError {
 /// # Errors
 /// The first line that is wrong.
 pub fn parse(text: &str, files: Files<'_>) -> Result<Graph, TextError> {
-    let mut reader =
-        Reader { graph: Graph::default(), values: BTreeMap::new(), origins: BTreeMap::new(), files, closed: false };
+    let mut reader = Reader {
+        graph: Graph::default(),
+        values: BTreeMap::new(),
+        origins: BTreeMap::new(),
+        files,
+        around: Vec::new(),
+        closed: false,
+    };
     let mut seen_head = false;
     let mut last = 0;
     for (number, line) in text.lines().enumerate() {
@@ -63,7 +70,19 @@ struct Reader<'a> {
     values: BTreeMap<u32, ValueId>,
     origins: BTreeMap<u32, Arc<Origin>>,
     files: Files<'a>,
+    /// The graphs around the one that is read, innermost last.
+    around: Vec<Around>,
     closed: bool,
+}
+
+/// A graph in whose loop the lines are.
+struct Around {
+    graph: Graph,
+    values: BTreeMap<u32, ValueId>,
+    id: u32,
+    operands: Vec<Option<ValueId>>,
+    scan: Scan,
+    origins: Vec<Arc<Origin>>,
 }
 
 impl Reader<'_> {
@@ -79,7 +98,10 @@ impl Reader<'_> {
 
     fn line(&mut self, line: &str) -> Result<(), String> {
         if line == "}" {
-            self.closed = true;
+            match self.around.pop() {
+                Some(around) => self.end_scan(around),
+                None => self.closed = true,
+            }
             return Ok(());
         }
         if let Some(rest) = line.strip_prefix('%') {
@@ -128,11 +150,88 @@ impl Reader<'_> {
         Ok(Guard { kind, left: dim(left)?, right: dim(right)? })
     }
 
+    /// Reads the head of a loop; its lines follow.
+    fn begin_scan(&mut self, id: u32, text: &str) -> Result<(), String> {
+        if self.around.len() >= MOST_NESTED {
+            return Err("loops are nested too deep".into());
+        }
+        let (operands, rest) = text.split_once('[').ok_or("expected `[` and what the scan does")?;
+        let (settings, rest) = rest.rsplit_once(']').ok_or("expected `]` after what the scan does")?;
+        let rest = rest.trim().strip_suffix('{').ok_or("expected `{` at the end of the line")?;
+        let operands = self.operands(operands)?;
+        let origins = self.origins(rest.trim().strip_prefix('@').unwrap_or(rest))?;
+        let mut scan = Scan { body: Graph::default(), trip: Dim::from(0), carries: 0, rows: vec![], stacks: vec![] };
+        for setting in settings.split(';') {
+            let (name, value) = setting.split_once('=').ok_or_else(|| format!("no `=` in `{setting}`"))?;
+            let value = value.trim();
+            let ways = || {
+                let ways = value.split(',').map(str::trim).filter(|way| !way.is_empty());
+                ways.map(|way| match way {
+                    "forward" => Ok(false),
+                    "backward" => Ok(true),
+                    other => Err(format!("`{other}` is neither forward nor backward")),
+                })
+                .collect::<Result<Vec<bool>, String>>()
+            };
+            match name.trim() {
+                "trip" => {
+                    scan.trip =
+                        Dim::parse(value, &self.graph.symbols).map_err(|error| format!("`{value}`: {error}"))?;
+                }
+                "carries" => scan.carries = number(value)?,
+                "rows" => scan.rows = ways()?,
+                "stacks" => scan.stacks = ways()?,
+                other => return Err(format!("`{other}` is nothing that a scan has")),
+            }
+        }
+        let mut body = Graph::new("body");
+        body.symbols = self.graph.symbols.clone();
+        let graph = std::mem::replace(&mut self.graph, body);
+        let values = std::mem::take(&mut self.values);
+        self.around.push(Around { graph, values, id, operands, scan, origins });
+        Ok(())
+    }
+
+    fn end_scan(&mut self, around: Around) {
+        let Around { graph, values, id, operands, mut scan, origins } = around;
+        scan.body = std::mem::replace(&mut self.graph, graph);
+        self.values = values;
+        let value = self.graph.add_scan_alone(scan, &operands);
+        self.graph.node_mut(value).origins.extend(origins);
+        self.values.insert(id, value);
+    }
+
+    fn result(&mut self, text: &str) -> Result<ValueId, String> {
+        let (index, rest) = text.split_once(' ').ok_or("expected the scan after the result's number")?;
+        let (scan, fact) = rest.split_once(':').ok_or("expected `:` and the result's type and shape")?;
+        let fact = Fact::parse(fact.trim(), &self.graph.symbols)?;
+        let scan = self.value(scan.trim())?;
+        Ok(self.graph.add_result(scan, number(index)?, fact))
+    }
+
+    fn operands(&self, text: &str) -> Result<Vec<Option<ValueId>>, String> {
+        let operands = text.split(',').map(str::trim).filter(|operand| !operand.is_empty());
+        operands.map(|operand| if operand == "_" { Ok(None) } else { self.value(operand).map(Some) }).collect()
+    }
+
+    fn origins(&self, text: &str) -> Result<Vec<Arc<Origin>>, String> {
+        let named = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        named
+            .map(|origin| {
+                let index = number(origin)?;
+                self.origins.get(&index).cloned().ok_or_else(|| format!("no origin {index}"))
+            })
+            .collect()
+    }
+
     fn node(&mut self, rest: &str) -> Result<(), String> {
         let (id, rest) = rest.split_once('=').ok_or("expected `=` after the value")?;
         let id: u32 = number(id.trim())?;
         if self.values.contains_key(&id) {
             return Err(format!("a second value %{id}"));
+        }
+        if let Some(text) = rest.trim().strip_prefix("scan ") {
+            return self.begin_scan(id, text);
         }
         let (body, origins) = match rest.rsplit_once(" @ ") {
             Some((body, origins)) if origins.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' ') => {
@@ -144,13 +243,11 @@ impl Reader<'_> {
         let value = match op {
             "input" => self.input(operands)?,
             "constant" => self.constant(operands)?,
+            "result" => self.result(operands)?,
             op => self.apply(op, operands)?,
         };
-        for origin in origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
-            let index = number(origin)?;
-            let origin = self.origins.get(&index).ok_or_else(|| format!("no origin {index}"))?;
-            self.graph.node_mut(value).origins.insert(origin.clone());
-        }
+        let origins = self.origins(origins)?;
+        self.graph.node_mut(value).origins.extend(origins);
         self.values.insert(id, value);
         Ok(())
     }
@@ -188,12 +285,7 @@ impl Reader<'_> {
             None => (before, Vec::new()),
         };
         let attrs = op.parse_attrs(&attrs, &self.graph.symbols)?;
-        let operands = operands
-            .split(',')
-            .map(str::trim)
-            .filter(|operand| !operand.is_empty())
-            .map(|operand| if operand == "_" { Ok(None) } else { self.value(operand).map(Some) })
-            .collect::<Result<Vec<_>, _>>()?;
+        let operands = self.operands(operands)?;
         Ok(self.graph.add_apply(op, &operands, attrs, fact))
     }
 

@@ -1,7 +1,7 @@
 //! Writes the text form.
 
 use crate::constant::Constant;
-use crate::graph::{Graph, NodeKind, Range};
+use crate::graph::{Graph, NodeKind, Range, ValueId};
 use crate::origin::Origin;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,46 +26,92 @@ impl fmt::Display for Graph {
         for guard in &self.guards {
             writeln!(f, "  guard {guard}")?;
         }
-        let order = self.order();
-        let origins: BTreeSet<&Arc<Origin>> = order.iter().flat_map(|&value| &self.node(value).origins).collect();
+        let mut origins = BTreeSet::new();
+        collect_origins(self, &mut origins);
         for origin in origins {
             let (op, name, scope) = (quoted(&origin.op_type), quoted(&origin.name), quoted(&origin.scope));
             writeln!(f, "  origin {} {op} {name} {scope}", origin.index)?;
         }
-        for value in order {
-            let node = self.node(value);
-            write!(f, "  %{} = ", value.0)?;
-            match &node.kind {
-                NodeKind::Input(name) => write!(f, "input {} : {}", quoted(name), node.fact)?,
-                NodeKind::Constant(Constant::Inline(tensor)) => write!(f, "constant {tensor}")?,
-                NodeKind::Constant(Constant::Stored { file, offset, length }) => {
-                    write!(f, "constant {} file {} {offset} {length}", node.fact, quoted(file.name()))?;
-                }
-                NodeKind::Apply { op, attrs } => {
-                    f.write_str(op.name)?;
-                    for (i, operand) in self.operands(value).iter().enumerate() {
-                        f.write_str(if i > 0 { ", " } else { " " })?;
-                        match operand {
-                            Some(operand) => write!(f, "%{}", operand.0)?,
-                            None => f.write_str("_")?,
-                        }
-                    }
-                    if !op.attrs.is_empty() {
-                        write!(f, " {attrs}")?;
-                    }
-                    write!(f, " : {}", node.fact)?;
-                }
-            }
-            for (i, origin) in node.origins.iter().enumerate() {
-                write!(f, "{}{}", if i > 0 { ", " } else { " @ " }, origin.index)?;
-            }
-            writeln!(f)?;
-        }
-        for output in self.outputs() {
-            writeln!(f, "  output {} = %{}", quoted(&output.name), output.value.0)?;
-        }
+        write_nodes(self, f, "  ")?;
         writeln!(f, "}}")
     }
+}
+
+fn collect_origins<'g>(graph: &'g Graph, origins: &mut BTreeSet<&'g Arc<Origin>>) {
+    for value in graph.order() {
+        let node = graph.node(value);
+        origins.extend(&node.origins);
+        if let NodeKind::Scan(scan) = &node.kind {
+            collect_origins(&scan.body, origins);
+        }
+    }
+}
+
+fn write_operands(graph: &Graph, value: ValueId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (i, operand) in graph.operands(value).iter().enumerate() {
+        f.write_str(if i > 0 { ", " } else { " " })?;
+        match operand {
+            Some(operand) => write!(f, "%{}", operand.0)?,
+            None => f.write_str("_")?,
+        }
+    }
+    Ok(())
+}
+
+fn write_origins(graph: &Graph, value: ValueId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (i, origin) in graph.node(value).origins.iter().enumerate() {
+        write!(f, "{}{}", if i > 0 { ", " } else { " @ " }, origin.index)?;
+    }
+    Ok(())
+}
+
+fn write_nodes(graph: &Graph, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+    for value in graph.order() {
+        let node = graph.node(value);
+        write!(f, "{indent}%{} = ", value.0)?;
+        match &node.kind {
+            NodeKind::Input(name) => write!(f, "input {} : {}", quoted(name), node.fact)?,
+            NodeKind::Constant(Constant::Inline(tensor)) => write!(f, "constant {tensor}")?,
+            NodeKind::Constant(Constant::Stored { file, offset, length }) => {
+                write!(f, "constant {} file {} {offset} {length}", node.fact, quoted(file.name()))?;
+            }
+            NodeKind::Apply { op, attrs } => {
+                f.write_str(op.name)?;
+                write_operands(graph, value, f)?;
+                if !op.attrs.is_empty() {
+                    write!(f, " {attrs}")?;
+                }
+                write!(f, " : {}", node.fact)?;
+            }
+            NodeKind::Result(index) => {
+                write!(f, "result {index}")?;
+                write_operands(graph, value, f)?;
+                write!(f, " : {}", node.fact)?;
+            }
+            NodeKind::Scan(scan) => {
+                f.write_str("scan")?;
+                write_operands(graph, value, f)?;
+                let ways = |reversed: &[bool]| {
+                    let ways: Vec<&str> =
+                        reversed.iter().map(|&back| if back { "backward" } else { "forward" }).collect();
+                    ways.join(", ")
+                };
+                let (rows, stacks) = (ways(&scan.rows), ways(&scan.stacks));
+                write!(f, " [trip = {}; carries = {}; rows = {rows}; stacks = {stacks}]", scan.trip, scan.carries)?;
+                write_origins(graph, value, f)?;
+                writeln!(f, " {{")?;
+                write_nodes(&scan.body, f, &format!("{indent}  "))?;
+                writeln!(f, "{indent}}}")?;
+                continue;
+            }
+        }
+        write_origins(graph, value, f)?;
+        writeln!(f)?;
+    }
+    for output in graph.outputs() {
+        writeln!(f, "{indent}output {} = %{}", quoted(&output.name), output.value.0)?;
+    }
+    Ok(())
 }
 
 /// In quotes; quotes, backslashes and control characters are escaped as in Rust.
