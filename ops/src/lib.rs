@@ -2,12 +2,14 @@
 //!
 //! Depends on nothing else of the project, does no I/O, knows no target, no file format and no rewriting engine.
 
+pub mod activation;
 pub mod attr;
 pub mod build;
 pub mod composite;
 pub mod dim;
 pub mod dtype;
 pub mod fact;
+pub mod heads;
 pub mod import;
 pub mod numerics;
 pub mod onnx;

@@ -6,6 +6,7 @@ use m4c_compiler::project::Project;
 use m4c_ops::{DType, Tensor};
 use m4c_runtime::executor::Threads;
 use m4c_runtime::{Arena, Artifact, Bounds, MappedFile, Program, RunOptions, Session, ThreadPool};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +15,27 @@ use std::sync::Arc;
 /// # Panics
 /// Where it does not compile.
 pub fn compiled(project: &Project, output: &Path) {
+    try_compiled(project, output).unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+/// Compiles a project for the CPU.
+///
+/// # Errors
+/// Why it does not compile.
+pub fn try_compiled(project: &Project, output: &Path) -> Result<(), String> {
     let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
-    if let Err(errors) = compile(project, &target, output, &mut Silent) {
-        panic!("{}", errors.to_text());
-    }
+    compile(project, &target, output, &mut Silent).map(|_| ()).map_err(|errors| errors.to_text())
+}
+
+/// How far the outputs of a program may be from another engine's, by name.
+///
+/// # Panics
+/// Where the artifact has no such program.
+pub fn tolerances(file: &Path, program: &str) -> BTreeMap<String, f64> {
+    let mapped = MappedFile::open(file).expect("a file");
+    let artifact = Artifact::open(mapped.bytes()).expect("an artifact");
+    let program = Program::find(&artifact, program).expect("the program");
+    program.outputs().iter().map(|port| (port.name.clone(), f64::from(port.tolerance))).collect()
 }
 
 /// Runs a program once.

@@ -14,5 +14,10 @@ macro_rules! rooms {
 }
 
 rooms! {
+    embed_layer_norm,
+    group_query_attention,
+    multi_head_attention,
+    quantized_elementwise,
     sign,
+    skip_norm,
 }

@@ -33,6 +33,8 @@ elements! {
     I8 = I8 in i8;
     /// Unsigned byte.
     U8 = U8 in u8;
+    /// 16-bit integer.
+    I16 = I16 in i16;
     /// 32-bit integer.
     I32 = I32 in i32;
     /// 64-bit integer.

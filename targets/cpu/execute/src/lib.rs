@@ -31,6 +31,8 @@ mod nest;
 mod norm;
 mod number;
 mod pad;
+mod quantize;
+mod real;
 mod reduce;
 mod scatter;
 mod select;
