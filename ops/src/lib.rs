@@ -2,13 +2,16 @@
 //!
 //! Depends on nothing else of the project, does no I/O, knows no target, no file format and no rewriting engine.
 
-pub mod activation;
+pub mod along;
+pub mod arithmetic;
 pub mod attr;
 pub mod build;
 pub mod composite;
 pub mod dim;
 pub mod dtype;
+pub mod element;
 pub mod fact;
+pub mod fused_activation;
 pub mod heads;
 pub mod import;
 pub mod numerics;
@@ -27,6 +30,7 @@ pub use attr::{Attr, AttrKind, Attrs, Group};
 pub use build::{Build, Value};
 pub use dim::{Binding, Dim, DimView, Guard, GuardKind, Symbols};
 pub use dtype::DType;
+pub use element::Element;
 pub use fact::Fact;
 pub use numerics::{Difference, Numerics};
 pub use op::{Op, Violation};

@@ -4,6 +4,7 @@ use crate::attr::Attrs;
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::DType;
+use crate::element::Element;
 use crate::fact::Fact;
 use crate::op::Violation;
 use crate::tensor::Tensor;
@@ -18,6 +19,8 @@ pub struct OnnxNode {
     pub version: i64,
     /// Operands; `None` where absent.
     pub operands: Vec<Option<Value>>,
+    /// ONNX's element types of the operands; their storage types carry these.
+    pub elements: Vec<Option<Element>>,
     /// How many results the node has.
     pub results: usize,
     /// Attributes by name.
@@ -135,6 +138,15 @@ impl OnnxNode {
         self.operands.get(index).copied().flatten()
     }
 
+    /// ONNX's element type of operand `index`.
+    ///
+    /// # Errors
+    /// Where the operand is absent.
+    pub fn element(&self, index: usize) -> Result<Element, ImportError> {
+        let element = self.elements.get(index).copied().flatten();
+        element.ok_or(ImportError::Operand { index, found: "is missing".into() })
+    }
+
     /// Operand `index` as sizes known when compiling.
     ///
     /// # Errors
@@ -192,35 +204,31 @@ impl OnnxNode {
         }
     }
 
+    /// The attribute `axis` counted from the front of `x`, or the one that holds where it is absent.
+    ///
+    /// # Errors
+    /// Where it is out of range or of another kind.
+    pub fn axis(&self, b: &dyn Build, x: Value, absent: i64) -> Result<usize, ImportError> {
+        let (fact, axis) = (b.fact(x), self.int("axis")?.unwrap_or(absent));
+        let found = || ImportError::Attribute { name: "axis".into(), found: format!("is {axis} for {fact}") };
+        fact.axis(axis).ok_or_else(found)
+    }
+
     fn attr<T>(&self, name: &str, wrong: &str, get: impl Fn(&OnnxAttr) -> Option<T>) -> Result<Option<T>, ImportError> {
         let found = || ImportError::Attribute { name: name.into(), found: wrong.into() };
         self.attrs.get(name).map(|attr| get(attr).ok_or_else(found)).transpose()
     }
 }
 
-/// The storage type with this number in ONNX's `TensorProto.DataType`, where there is one.
+/// The storage type that carries the type with this number in ONNX's `TensorProto.DataType`, where there is one.
 pub fn dtype_from_onnx(number: i64) -> Option<DType> {
-    ONNX_DTYPES.iter().find(|(_, code)| *code == number).map(|(dtype, _)| *dtype)
+    Element::from_number(number).map(Element::carrier)
 }
 
 /// The number of a storage type in ONNX's `TensorProto.DataType`.
 pub fn dtype_to_onnx(dtype: DType) -> i64 {
-    ONNX_DTYPES.iter().find(|(known, _)| *known == dtype).map_or(0, |(_, code)| *code)
+    Element::of(dtype).number()
 }
-
-const ONNX_DTYPES: &[(DType, i64)] = &[
-    (DType::F32, 1),
-    (DType::U8, 2),
-    (DType::I8, 3),
-    (DType::I16, 5),
-    (DType::I32, 6),
-    (DType::I64, 7),
-    (DType::Bool, 9),
-    (DType::F16, 10),
-    (DType::BF16, 16),
-    (DType::U4, 21),
-    (DType::I4, 22),
-];
 
 /// How an operator is written as plain ONNX.
 pub enum Export {

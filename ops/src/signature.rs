@@ -39,6 +39,38 @@ pub fn import_plain(b: &mut dyn Build, node: &OnnxNode, op: &'static Op) -> Resu
     Ok(vec![b.op(op, &operands, Attrs::none())?])
 }
 
+/// Imports a node of one operand that is computed in `f32` where its type is narrower.
+///
+/// # Errors
+/// Where the operand is missing or breaks a constraint.
+pub fn import_widened(
+    b: &mut dyn Build,
+    node: &OnnxNode,
+    f: fn(&mut dyn Build, Value) -> Result<Value, Violation>,
+) -> Result<Vec<Value>, ImportError> {
+    Ok(vec![b.in_f32(node.operand(0)?, f)?])
+}
+
+/// Imports a node that before version 13 counts its operand as a matrix: all axes from `axis` on are one.
+///
+/// # Errors
+/// Where the operand is missing or the axis out of range.
+pub fn import_coerced(
+    b: &mut dyn Build,
+    node: &OnnxNode,
+    f: fn(&mut dyn Build, Value, usize) -> Result<Value, Violation>,
+) -> Result<Vec<Value>, ImportError> {
+    let x = node.operand(0)?;
+    let axis = node.axis(b, x, 1)?;
+    let shape = b.fact(x).shape.clone();
+    if axis + 1 == shape.len() {
+        return Ok(vec![f(b, x, axis)?]);
+    }
+    let matrix = b.reshape(x, &[Dim::product(&shape[..axis]), Dim::product(&shape[axis..])])?;
+    let result = f(b, matrix, 1)?;
+    Ok(vec![b.reshape(result, &shape)?])
+}
+
 /// Imports an elementwise node of two or more operands as a chain of `op`.
 ///
 /// # Errors

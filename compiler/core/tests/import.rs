@@ -224,3 +224,55 @@ fn manifests_name_programs_and_report_their_lines() {
     let missing = Project::open(Path::new("no/such/m4.toml"), &[]).unwrap_err();
     assert_eq!(codes_of(&missing), [codes::FILE_MISSING]);
 }
+
+#[test]
+fn doubles_are_single_and_said_once() {
+    let file = file(|writer| {
+        writer.input("x", ElementType::Double, &[named("n")]);
+        let bytes = 0.5f64.to_le_bytes().to_vec();
+        writer.initializer(
+            "half",
+            TensorRef { dtype: ElementType::Double, dims: vec![1], data: TensorData::Owned(bytes.into()) },
+        );
+        writer.node(NodeProto::new("Mul", ["x", "half"], ["y"]));
+        writer.output("y", ElementType::Double, &[named("n")]);
+    });
+    let (imported, warnings) = import(&file, "main").unwrap();
+    assert_eq!(codes_of(&warnings), [codes::DOUBLE_AS_SINGLE]);
+    let results = interpret(&imported.graph, &[tensor("f32[2] 1 3")]).unwrap();
+    assert_eq!(results[0].to_string(), "f32[2] 0.5 1.5");
+}
+
+/// `y = op(a, b)` on values of an element type that has no storage type.
+fn binary(op_type: &str, element: ElementType) -> ModelFile {
+    file(|writer| {
+        writer.input("a", element, &[named("n")]);
+        writer.input("b", element, &[named("n")]);
+        writer.node(NodeProto::new(op_type, ["a", "b"], ["y"]));
+        writer.output("y", element, &[named("n")]);
+    })
+}
+
+#[test]
+fn narrow_integers_wrap_and_uint64_has_no_sign() {
+    for (op_type, element, a, b, expected) in [
+        ("Add", ElementType::Uint16, "i32[2] 65535 1", "i32[2] 2 2", "i32[2] 1 3"),
+        ("Sub", ElementType::Uint16, "i32[2] 1 7", "i32[2] 2 2", "i32[2] 65535 5"),
+        ("Mul", ElementType::Uint32, "i64[2] 4294967295 3", "i64[2] 2 2", "i64[2] 4294967294 6"),
+        ("Max", ElementType::Uint64, "i64[2] -1 5", "i64[2] 2 7", "i64[2] -1 7"),
+        ("Add", ElementType::Uint64, "i64[2] -1 5", "i64[2] 2 7", "i64[2] 1 12"),
+    ] {
+        let graph = imported(&binary(op_type, element));
+        let results = interpret(&graph, &[tensor(a), tensor(b)]).unwrap();
+        assert_eq!(results[0].to_string(), expected, "{op_type} of {}", element.name());
+    }
+    let less = imported(&binary("Less", ElementType::Uint64));
+    let results = interpret(&less, &[tensor("i64[2] -1 1"), tensor("i64[2] 1 -1")]).unwrap();
+    assert_eq!(results[0].to_string(), "bool[2] false true");
+}
+
+#[test]
+fn patterns_never_reach_arithmetic() {
+    let errors = refused(&binary("Add", ElementType::Float8e4m3fn));
+    assert!(errors.to_text().contains("`Add` of float8e4m3fn is not supported"), "{}", errors.to_text());
+}

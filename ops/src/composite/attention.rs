@@ -9,7 +9,7 @@ use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{Facts, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
-use crate::primitive::{add, concat, div, iota, less, matmul, mul, select, tanh};
+use crate::primitive::{concat, iota};
 use crate::tensor::Tensor;
 
 /// Values weighted by how well queries and keys agree.
@@ -89,6 +89,23 @@ fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
 }
 
 fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
+    Ok(stages(b, operands, attrs)?.result)
+}
+
+/// What attention computes on its way.
+struct Stages {
+    /// Queries by keys, scaled.
+    scores: Value,
+    /// The same, bent by the cap.
+    capped: Value,
+    /// The same, masked.
+    masked: Value,
+    /// Their softmax.
+    weights: Value,
+    result: Value,
+}
+
+fn stages(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Stages, Violation> {
     let [Some(q), Some(k), Some(v), mask, Some(scale), softcap] = operands[..] else {
         return Err(OP.refuse("arity", "q, k, v and scale"));
     };
@@ -113,51 +130,47 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     };
     let dtype = queries.dtype;
     let scale = b.cast(scale, dtype)?;
-    let q = b.plain(&mul::OP, &[q, scale])?;
+    let q = b.mul(q, scale)?;
     let k = b.transpose(k, vec![0, 1, 3, 2])?;
     let (q, k) = (grouped(b, q, groups)?, grouped(b, k, 1)?);
-    let mut scores = b.plain(&matmul::OP, &[q, k])?;
+    let scores = b.matmul(q, k)?;
     let (rows, columns) = (queries.shape[2].clone(), keys.shape[2].clone());
-    scores = b.reshape(scores, &[queries.shape[0].clone(), queries.shape[1].clone(), rows.clone(), columns.clone()])?;
+    let by_head = [queries.shape[0].clone(), queries.shape[1].clone(), rows.clone(), columns.clone()];
+    let scores = b.reshape(scores, &by_head)?;
+    let mut capped = scores;
     if let Some(cap) = softcap {
         let cap = b.cast(cap, dtype)?;
-        let bent = b.plain(&div::OP, &[scores, cap])?;
-        let bent = b.plain(&tanh::OP, &[bent])?;
-        scores = b.plain(&mul::OP, &[bent, cap])?;
+        let bent = b.div(scores, cap)?;
+        let bent = b.tanh(bent)?;
+        capped = b.mul(bent, cap)?;
     }
+    let mut masked = capped;
     let hidden = b.scalar(dtype, f64::NEG_INFINITY);
     if let Some(mask) = mask {
-        scores = if b.fact(mask).dtype == DType::Bool {
-            b.plain(&select::OP, &[mask, scores, hidden])?
+        masked = if b.fact(mask).dtype == DType::Bool {
+            b.select(mask, masked, hidden)?
         } else {
             let mask = b.cast(mask, dtype)?;
-            b.plain(&add::OP, &[scores, mask])?
+            b.add(masked, mask)?
         };
     }
     if let [before] = causal {
-        let row = iota::apply(b, rows.clone(), DType::I64)?;
-        let row = b.reshape(row, &[rows, Dim::from(1)])?;
+        let row = b.count(2, 0, rows, DType::I64)?;
         let before = b.size(before.clone() + Dim::from(1));
-        let limit = b.plain(&add::OP, &[row, before])?;
+        let limit = b.add(row, before)?;
         let column = iota::apply(b, columns, DType::I64)?;
-        let seen = b.plain(&less::OP, &[column, limit])?;
-        scores = b.plain(&select::OP, &[seen, scores, hidden])?;
+        let seen = b.less(column, limit)?;
+        masked = b.select(seen, masked, hidden)?;
     }
-    let weights = b.op(&softmax::OP, &[scores], Attrs::none().int("axis", 3))?;
-    let (weights, v) = (grouped(b, weights, groups)?, grouped(b, v, 1)?);
-    let result = b.plain(&matmul::OP, &[weights, v])?;
+    let weights = b.op(&softmax::OP, &[masked], Attrs::none().int("axis", 3))?;
+    let (shared, v) = (grouped(b, weights, groups)?, grouped(b, v, 1)?);
+    let result = b.matmul(shared, v)?;
     let shape = [&queries.shape[..3], &values.shape[3..]].concat();
-    b.reshape(result, &shape)
+    Ok(Stages { scores, capped, masked, weights, result: b.reshape(result, &shape)? })
 }
 
 /// Heads may be merged into the rows, and earlier keys and values come before the given ones.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    if node.results > 3 {
-        return Err(ImportError::Unsupported("the scores as a result are not supported".into()));
-    }
-    if node.optional(6).is_some() {
-        return Err(ImportError::Unsupported("the lengths of padded keys are not supported".into()));
-    }
     let merged = b.fact(node.operand(0)?).rank() == 3;
     let q = by_head(b, node, 0, "q_num_heads")?;
     let mut k = by_head(b, node, 1, "kv_num_heads")?;
@@ -168,20 +181,29 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         k = b.op(&concat::OP, &[past_k, k], Attrs::none().int("axis", 2))?;
         v = b.op(&concat::OP, &[past_v, v], Attrs::none().int("axis", 2))?;
     }
-    let scale = match node.float("scale")? {
-        Some(scale) => scale,
-        None => {
-            let width = b.fact(q).shape.get(3).and_then(Dim::as_i64);
-            let width = width.ok_or(ImportError::NotConstant { index: 0, sets: "the width of a head" })?;
-            (1.0 / (width as f64).sqrt()) as f32
-        }
-    };
-    let scale = b.constant(Tensor::scalar_f32(scale));
+    let scale = scale(b, node, q)?;
     let cap = node.float("softcap")?.filter(|cap| *cap != 0.0);
     let cap = cap.map(|cap| b.constant(Tensor::scalar_f32(cap)));
     let causal = if node.int("is_causal")?.unwrap_or(0) != 0 { vec![before] } else { Vec::new() };
-    let operands = [Some(q), Some(k), Some(v), node.optional(3), Some(scale), cap];
-    let mut result = b.apply(&OP, &operands, Attrs::none().dims("causal", causal))?;
+    let mask = mask(b, node, k)?;
+    let operands = [Some(q), Some(k), Some(v), mask, Some(scale), cap];
+    let attrs = Attrs::none().dims("causal", causal);
+    let (mut result, scores) = if node.results > 3 {
+        let stages = stages(b, &operands, &attrs)?;
+        let chosen = match node.int("qk_matmul_output_mode")?.unwrap_or(0) {
+            0 => stages.scores,
+            1 => stages.capped,
+            2 => stages.masked,
+            3 => stages.weights,
+            mode => {
+                let found = format!("is {mode}, not 0 to 3");
+                return Err(ImportError::Attribute { name: "qk_matmul_output_mode".into(), found });
+            }
+        };
+        (stages.result, Some(chosen))
+    } else {
+        (b.apply(&OP, &operands, attrs)?, None)
+    };
     if merged {
         let [batch, heads, rows, width] = &b.fact(result).shape.clone()[..] else {
             return Err(OP.refuse("four-axes", b.fact(result).to_string()).into());
@@ -189,7 +211,53 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         let by_row = b.transpose(result, vec![0, 2, 1, 3])?;
         result = b.reshape(by_row, &[batch.clone(), rows.clone(), heads.clone() * width.clone()])?;
     }
-    Ok(vec![result, k, v])
+    Ok([result, k, v].into_iter().chain(scores).collect())
+}
+
+/// The factor of a node; one over the root of a head's width where none is given.
+///
+/// # Errors
+/// Where that width is not known.
+pub(crate) fn scale(b: &mut dyn Build, node: &OnnxNode, q: Value) -> Result<Value, ImportError> {
+    let scale = match node.float("scale")?.filter(|scale| *scale != 0.0) {
+        Some(scale) => scale,
+        None => {
+            let width = b.fact(q).shape.get(3).and_then(Dim::as_i64);
+            let width = width.ok_or(ImportError::NotConstant { index: 0, sets: "the width of a head" })?;
+            (1.0 / (width as f64).sqrt()) as f32
+        }
+    };
+    Ok(b.constant(Tensor::scalar_f32(scale)))
+}
+
+/// The mask of a node. What it lacks behind is hidden, and so is what lies behind the lengths of padded keys.
+fn mask(b: &mut dyn Build, node: &OnnxNode, k: Value) -> Result<Option<Value>, ImportError> {
+    let keys = b.fact(k).shape.get(2).cloned().unwrap_or(Dim::from(0));
+    let mut mask = node.optional(3);
+    if let Some(given) = mask {
+        let fact = b.fact(given).clone();
+        let lacking = fact.shape.last().map(|last| keys.clone() - last.clone()).and_then(|rest| rest.as_i64());
+        if let Some(lacking) = lacking.filter(|lacking| *lacking > 0) {
+            let hides = if fact.dtype == DType::Bool { 0.0 } else { f64::NEG_INFINITY };
+            mask = Some(b.framed(given, fact.rank() - 1, Dim::from(0), Dim::from(lacking), hides)?);
+        }
+    }
+    let Some(lengths) = node.optional(6) else { return Ok(mask) };
+    let [batch] = &b.fact(lengths).shape.clone()[..] else {
+        return Err(ImportError::Operand { index: 6, found: format!("is {}", b.fact(lengths)) });
+    };
+    let one = Dim::from(1);
+    let lengths = b.reshape(lengths, &[batch.clone(), one.clone(), one.clone(), one])?;
+    let places = b.count(4, 3, keys, b.fact(lengths).dtype)?;
+    let seen = b.less(places, lengths)?;
+    Ok(Some(match mask {
+        None => seen,
+        Some(mask) => {
+            let hides = if b.fact(mask).dtype == DType::Bool { 0.0 } else { f64::NEG_INFINITY };
+            let hides = b.like(mask, hides);
+            b.select(seen, mask, hides)?
+        }
+    }))
 }
 
 /// An operand as [batch, heads, positions, width].

@@ -4,6 +4,7 @@ use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::{DType, FLOAT, INTEGER};
+use crate::element::convert;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, dtype_from_onnx, from, microsoft};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -83,7 +84,15 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
             found: format!("is type {number}, which has no storage type here"),
         })?,
     };
+    let element = node.element(0)?;
     let Steps { x, scale, zero_point, shape } = steps(b, node)?;
+    if element.is_small_float() {
+        // Its zero point is 0 by definition.
+        let (real, scale) = (convert::value(b, x, element)?, b.cast(scale, DType::F32)?);
+        let real = b.plain(&mul::OP, &[real, scale])?;
+        let real = b.cast(real, to)?;
+        return Ok(vec![b.reshape(real, &shape)?]);
+    }
     let real = b.apply(&OP, &[Some(x), Some(scale), zero_point], Attrs::none().dtype("to", to))?;
     Ok(vec![b.reshape(real, &shape)?])
 }

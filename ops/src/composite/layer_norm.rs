@@ -65,16 +65,10 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     if b.fact(epsilon).rank() != 0 {
         return Err(OP.refuse("scalar-epsilon", b.fact(epsilon).to_string()));
     }
-    let axes: Vec<i64> = (axis..fact.rank() as i64).collect();
     if b.fact(x).dtype.is_narrow() {
         return b.widened(&OP, operands, attrs);
     }
-    let mean = reduce_sum::mean(b, x, axes.clone(), true)?;
-    let centered = b.plain(&sub::OP, &[x, mean])?;
-    let squared = b.plain(&mul::OP, &[centered, centered])?;
-    let variance = reduce_sum::mean(b, squared, axes, true)?;
-    let variance = b.plain(&add::OP, &[variance, epsilon])?;
-    let deviation = b.plain(&sqrt::OP, &[variance])?;
+    let (centered, _, deviation) = statistics(b, x, axis as usize, epsilon)?;
     let normal = b.plain(&div::OP, &[centered, deviation])?;
     let scaled = b.plain(&mul::OP, &[normal, scale])?;
     match bias {
@@ -83,10 +77,19 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     }
 }
 
+/// The elements less their mean, the mean, and the root of variance and epsilon, over the axes from `axis` on.
+fn statistics(b: &mut dyn Build, x: Value, axis: usize, epsilon: Value) -> Result<(Value, Value, Value), Violation> {
+    let axes: Vec<i64> = (axis as i64..b.fact(x).rank() as i64).collect();
+    let x = b.wide(x)?;
+    let mean = reduce_sum::mean(b, x, axes.clone(), true)?;
+    let centered = b.plain(&sub::OP, &[x, mean])?;
+    let squared = b.plain(&mul::OP, &[centered, centered])?;
+    let variance = reduce_sum::mean(b, squared, axes, true)?;
+    let variance = b.plain(&add::OP, &[variance, epsilon])?;
+    Ok((centered, mean, b.plain(&sqrt::OP, &[variance])?))
+}
+
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    if node.results > 1 {
-        return Err(ImportError::Unsupported("the mean and deviation results are not supported".into()));
-    }
     if let Some(stash) = node.int("stash_type")?.filter(|stash| *stash != 1) {
         return Err(ImportError::Attribute { name: "stash_type".into(), found: format!("is {stash}, not 1 (f32)") });
     }
@@ -96,5 +99,10 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let axis = fact.axis(given).ok_or_else(|| OP.refuse("axis-in-range", format!("axis {given} of {fact}")))?;
     let epsilon = b.constant(Tensor::scalar_f32(node.float("epsilon")?.unwrap_or(1e-5)));
     let operands = [Some(x), Some(scale), node.optional(2), Some(epsilon)];
-    Ok(vec![b.apply(&OP, &operands, Attrs::none().int("axis", axis as i64))?])
+    let mut results = vec![b.apply(&OP, &operands, Attrs::none().int("axis", axis as i64))?];
+    if node.results > 1 {
+        let (_, mean, deviation) = statistics(b, x, axis, epsilon)?;
+        results.extend([mean, b.over(1.0, deviation)?]);
+    }
+    Ok(results)
 }

@@ -5,9 +5,10 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, between, from};
+use crate::onnx::{Export, OnnxAttr, between, from};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
 use crate::primitive::{div, exp, reduce_max, reduce_sum, sub};
+use crate::signature::import_coerced;
 
 /// Exponentials along an axis, divided by their sum.
 pub static OP: Op = Op {
@@ -20,7 +21,14 @@ pub static OP: Op = Op {
     meaning: Meaning::Composite { variants: &["one axis"], decompose },
     numerics: Numerics::Accumulated,
     flops: |_, result| result.elements() * Dim::from(5),
-    import: &[between("Softmax", 1, 12, import_v1), from("Softmax", 13, import_v13)],
+    import: &[
+        between("Softmax", 1, 12, |b, node| import_coerced(b, node, apply)),
+        from("Softmax", 13, |b, node| {
+            let x = node.operand(0)?;
+            let axis = node.axis(b, x, -1)?;
+            Ok(vec![apply(b, x, axis)?])
+        }),
+    ],
     export: Export::Nodes(|g, node| {
         g.node("Softmax", node.operands, &[("axis", OnnxAttr::Int(node.attrs.get_int("axis")))])
     }),
@@ -58,26 +66,6 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     b.plain(&div::OP, &[powers, sum])
 }
 
-fn import_v13(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let axis = axis(b, x, node.int("axis")?.unwrap_or(-1))?;
-    Ok(vec![b.op(&OP, &[x], Attrs::none().int("axis", axis as i64))?])
-}
-
-/// Before version 13 the operand counts as a matrix, and all axes from `axis` on are one.
-fn import_v1(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let axis = axis(b, x, node.int("axis")?.unwrap_or(1))?;
-    let shape = b.fact(x).shape.clone();
-    if axis + 1 == shape.len() {
-        return Ok(vec![b.op(&OP, &[x], Attrs::none().int("axis", axis as i64))?]);
-    }
-    let matrix = b.reshape(x, &[Dim::product(&shape[..axis]), Dim::product(&shape[axis..])])?;
-    let result = b.op(&OP, &[matrix], Attrs::none().int("axis", 1))?;
-    Ok(vec![b.reshape(result, &shape)?])
-}
-
-fn axis(b: &dyn Build, x: Value, given: i64) -> Result<usize, ImportError> {
-    let fact = b.fact(x);
-    fact.axis(given).ok_or_else(|| OP.refuse("axis-in-range", format!("axis {given} of {fact}")).into())
+fn apply(b: &mut dyn Build, x: Value, axis: usize) -> Result<Value, Violation> {
+    b.op(&OP, &[x], Attrs::none().int("axis", axis as i64))
 }

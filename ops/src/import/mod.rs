@@ -14,10 +14,25 @@ macro_rules! rooms {
 }
 
 rooms! {
+    activation,
+    batch_norm,
+    causal_conv,
+    dropout,
     embed_layer_norm,
+    flex_attention,
     group_query_attention,
+    hardmax,
+    hyperbolic,
+    linear_attention,
+    loss,
     multi_head_attention,
+    normalization,
+    product,
     quantized_elementwise,
+    reduce_log_sum,
+    remainder,
+    resize,
     sign,
     skip_norm,
+    trigonometry,
 }

@@ -1,12 +1,10 @@
 //! Sum, elementwise.
 
-use crate::build::{Build, Value};
-use crate::dim::Dim;
 use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
-use crate::onnx::{ImportError, OnnxNode, from};
+use crate::onnx::from;
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
-use crate::primitive::{div, mul, sqrt, sub};
+use crate::primitive::div;
 use crate::signature::{BROADCASTABLE, import_chain, import_plain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -30,7 +28,6 @@ pub static OP: Op = Op {
             let count = b.scalar(b.fact(sum).dtype, node.operands.len() as f64);
             Ok(vec![b.plain(&div::OP, &[sum, count])?])
         }),
-        from("BatchNormalization", 7, batch_norm),
     ],
     export: crate::export_as!("Add"),
     samples: &[
@@ -55,27 +52,4 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let meaning =
         BinaryMeaning { float: |a, b| a + b, int: i64::wrapping_add, dim: |a, b| Some(a.clone() + b.clone()) };
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
-}
-
-/// `x * s + t` for each channel, where `s` and `t` follow from statistics that are known before.
-fn batch_norm(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    if node.int("training_mode")?.unwrap_or(0) != 0 || node.results > 1 {
-        return Err(ImportError::Unsupported("BatchNormalization for training is not supported".into()));
-    }
-    let x = node.operand(0)?;
-    let fact = b.fact(x).clone();
-    let (scale, bias) = (node.operand(1)?, node.operand(2)?);
-    let (mean, variance) = (node.operand(3)?, node.operand(4)?);
-    let epsilon = b.scalar(b.fact(variance).dtype, f64::from(node.float("epsilon")?.unwrap_or(1e-5)));
-    let variance = b.plain(&OP, &[variance, epsilon])?;
-    let deviation = b.plain(&sqrt::OP, &[variance])?;
-    let factor = b.plain(&div::OP, &[scale, deviation])?;
-    let moved = b.plain(&mul::OP, &[mean, factor])?;
-    let shift = b.plain(&sub::OP, &[bias, moved])?;
-    let mut a_channel = vec![fact.shape.get(1).cloned().unwrap_or(Dim::from(1))];
-    a_channel.extend(fact.shape.iter().skip(2).map(|_| Dim::from(1)));
-    let factor = b.reshape(factor, &a_channel)?;
-    let shift = b.reshape(shift, &a_channel)?;
-    let scaled = b.plain(&mul::OP, &[x, factor])?;
-    Ok(vec![b.plain(&OP, &[scaled, shift])?])
 }

@@ -10,7 +10,7 @@ use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
 use crate::op::{
     EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
-use crate::primitive::{mul, slice, sub};
+use crate::primitive::{reduce_max, slice, sub};
 use crate::tensor::{Data, Tensor, strides};
 
 /// The index of the largest element along an axis; the first of equal ones, and NaN wins.
@@ -83,17 +83,14 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     Tensor::new(shape, Data::I64((0..count).map(largest).collect())).ok_or(EvalError::Symbolic)
 }
 
-/// The smallest is the largest of the negated; the last of equal ones is the first from behind.
+/// The smallest is the largest in opposite order; the last of equal ones is the first from behind.
 fn import(b: &mut dyn Build, node: &OnnxNode, smallest: bool) -> Result<Vec<Value>, ImportError> {
     let mut x = node.operand(0)?;
     let fact = b.fact(x).clone();
     let given = node.int("axis")?.unwrap_or(0);
     let axis = fact.axis(given).ok_or_else(|| OP.refuse("axis-in-range", format!("axis {given} of {fact}")))?;
     if smallest {
-        if !fact.dtype.is_float() {
-            return Err(ImportError::Unsupported("ArgMin of integers is not supported".into()));
-        }
-        x = mul::negated(b, x)?;
+        x = reduce_max::downside_up(b, x)?;
     }
     let from_behind = node.int("select_last_index")?.unwrap_or(0) != 0;
     let last = fact.shape[axis].clone() - Dim::from(1);

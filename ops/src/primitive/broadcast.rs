@@ -6,7 +6,7 @@ use crate::dim::Dim;
 use crate::dtype::ALL;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, between, from};
+use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
 use crate::op::{
     EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
@@ -27,19 +27,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Exact,
     flops: no_flops,
-    import: &[
-        from("Expand", 8, expand),
-        from("ConstantOfShape", 9, constant_of_shape),
-        from("Tile", 6, tile),
-        between("Upsample", 9, 9, |b, node| resize(b, node, Some(1), None)),
-        between("Resize", 10, 10, |b, node| resize(b, node, Some(1), None)),
-        from("Resize", 11, |b, node| {
-            let given =
-                |index| node.optional(index).filter(|value| !b.fact(*value).shape.iter().any(|size| size.is(0)));
-            let (scales, sizes) = (given(2).map(|_| 2), given(3).map(|_| 3));
-            resize(b, node, scales, sizes)
-        }),
-    ],
+    import: &[from("Expand", 8, expand), from("ConstantOfShape", 9, constant_of_shape), from("Tile", 6, tile)],
     export: Export::Nodes(|g, node| {
         let sizes = g.sizes(&node.result.shape);
         g.node("Expand", &[node.operands[0], Some(sizes)], &[])
@@ -143,75 +131,4 @@ fn repeat(b: &mut dyn Build, x: Value, sizes: Vec<Dim>) -> Result<Vec<Value>, Im
         return Ok(vec![x]);
     }
     Ok(vec![b.op(&OP, &[x], Attrs::none().dims("sizes", sizes))?])
-}
-
-/// Nearest neighbors by whole factors: every element repeated along an axis of its own, then merged.
-fn resize(
-    b: &mut dyn Build,
-    node: &OnnxNode,
-    scales: Option<usize>,
-    sizes: Option<usize>,
-) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let shape = b.fact(x).shape.clone();
-    let mode = node.text("mode")?.unwrap_or("nearest");
-    let coordinates = node.text("coordinate_transformation_mode")?;
-    let coordinates = coordinates.unwrap_or(if node.version < 11 { "asymmetric" } else { "half_pixel" });
-    let rounding = node.text("nearest_mode")?.unwrap_or(if node.version < 11 { "floor" } else { "round_prefer_floor" });
-    // By a whole factor, both of these read element i / factor: halves between two elements never occur.
-    let plain = match coordinates {
-        "asymmetric" => rounding == "floor",
-        "half_pixel" | "half_pixel_symmetric" => rounding.starts_with("round_prefer"),
-        _ => false,
-    };
-    if mode != "nearest" || !plain {
-        let found = format!("Resize by {mode}, {coordinates}, {rounding} is not supported");
-        return Err(ImportError::Unsupported(found));
-    }
-    let mut axes: Vec<usize> = (0..shape.len()).collect();
-    if let Some(given) = node.ints("axes")? {
-        let fact = b.fact(x);
-        let axis = |axis: &i64| fact.axis(*axis);
-        let found = || ImportError::Attribute { name: "axes".into(), found: format!("is {given:?} for {fact}") };
-        axes = given.iter().map(axis).collect::<Option<_>>().ok_or_else(found)?;
-    }
-    let factors = match (scales, sizes) {
-        (Some(index), _) => whole_scales(b, node, index)?,
-        (None, Some(index)) => {
-            let to = node.sizes(b, index, "the sizes")?;
-            let factor = |(to, &axis): (&Dim, &usize)| to.div_exact(&shape[axis]);
-            let found = || ImportError::Unsupported("Resize by a fraction is not supported".into());
-            to.iter().zip(&axes).map(factor).collect::<Option<_>>().ok_or_else(found)?
-        }
-        (None, None) => return Err(ImportError::Operand { index: 2, found: "is missing, and so are sizes".into() }),
-    };
-    if factors.len() != axes.len() {
-        let found = format!("has {} entries for {} axes", factors.len(), axes.len());
-        return Err(ImportError::Operand { index: scales.or(sizes).unwrap_or(0), found });
-    }
-    let mut by = vec![Dim::from(1); shape.len()];
-    for (axis, factor) in axes.into_iter().zip(factors) {
-        by[axis] = factor;
-    }
-    let (mut split, mut wide, mut merged) = (Vec::new(), Vec::new(), Vec::new());
-    for (size, times) in shape.iter().zip(&by) {
-        split.push(size.clone());
-        wide.push(size.clone());
-        if !times.is(1) {
-            split.push(Dim::from(1));
-            wide.push(times.clone());
-        }
-        merged.push(size.clone() * times.clone());
-    }
-    let split = b.reshape(x, &split)?;
-    let wide = repeat(b, split, wide)?[0];
-    Ok(vec![b.reshape(wide, &merged)?])
-}
-
-fn whole_scales(b: &dyn Build, node: &OnnxNode, index: usize) -> Result<Vec<Dim>, ImportError> {
-    let scales = b.known(node.operand(index)?).and_then(Tensor::as_f64s);
-    let scales = scales.ok_or(ImportError::NotConstant { index, sets: "the scales" })?;
-    let whole = |scale: &f64| (*scale >= 1.0 && scale.fract() == 0.0 && *scale < 1e9).then(|| Dim::from(*scale as i64));
-    let found = || ImportError::Unsupported(format!("Resize by {scales:?}, which are not whole, is not supported"));
-    scales.iter().map(whole).collect::<Option<_>>().ok_or_else(found)
 }

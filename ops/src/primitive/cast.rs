@@ -3,9 +3,11 @@
 use crate::attr::AttrKind;
 use crate::build::{Build, Value};
 use crate::dtype::ALL;
+use crate::element::Element;
+use crate::element::convert::{Conversion, Power, convert};
 use crate::fact::Fact;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, dtype_from_onnx, dtype_to_onnx, from};
+use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, dtype_to_onnx, from};
 use crate::op::{EvalError, Meaning, Op, Sample, attr, operand, types};
 use crate::table::no_flops;
 
@@ -23,7 +25,7 @@ pub static OP: Op = Op {
     },
     numerics: Numerics::Exact,
     flops: no_flops,
-    import: &[from("Cast", 6, import)],
+    import: &[from("Cast", 6, import), from("CastLike", 15, |b, node| converted(b, node, node.element(1)?))],
     export: Export::Nodes(|g, node| {
         let to = dtype_to_onnx(node.attrs.get_dtype("to"));
         g.node("Cast", node.operands, &[("to", OnnxAttr::Int(to))])
@@ -48,9 +50,23 @@ pub static OP: Op = Op {
 
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let number = node.int("to")?.unwrap_or(0);
-    let to = dtype_from_onnx(number).ok_or_else(|| ImportError::Attribute {
+    let to = Element::from_number(number).ok_or_else(|| ImportError::Attribute {
         name: "to".into(),
         found: format!("is type {number}, which has no storage type here"),
     })?;
-    Ok(vec![b.cast(node.operand(0)?, to)?])
+    converted(b, node, to)
+}
+
+fn converted(b: &mut dyn Build, node: &OnnxNode, to: Element) -> Result<Vec<Value>, ImportError> {
+    let power = match node.text("round_mode")?.unwrap_or("up") {
+        "up" => Power::Up,
+        "down" => Power::Down,
+        "nearest" => Power::Nearest,
+        other => {
+            let found = format!("is `{other}`, none of up, down, nearest");
+            return Err(ImportError::Attribute { name: "round_mode".into(), found });
+        }
+    };
+    let how = Conversion { saturate: node.int("saturate")?.unwrap_or(1) != 0, power };
+    Ok(vec![convert(b, node.operand(0)?, node.element(0)?, to, how)?])
 }

@@ -1,11 +1,11 @@
 //! Convolution over any number of spatial axes, in groups.
 
-use crate::activation;
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::fact::Fact;
+use crate::fused_activation;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from, microsoft};
 use crate::op::{
@@ -178,7 +178,7 @@ fn fused(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
     if let Some(added) = node.optional(3) {
         result = b.plain(&add::OP, &[result, added])?;
     }
-    Ok(vec![activation::fused(b, node, result)?])
+    Ok(vec![fused_activation::apply(b, node, result)?])
 }
 
 /// Of `[batch, spatial…, channels]` and `[filters, window…, channels / groups]`.

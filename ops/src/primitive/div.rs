@@ -6,7 +6,6 @@ use crate::dtype::NUMERIC;
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
-use crate::primitive::{add, mul, sub};
 use crate::signature::{BROADCASTABLE, import_plain, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -29,7 +28,6 @@ pub static OP: Op = Op {
             let one = b.scalar(b.fact(x).dtype, 1.0);
             Ok(vec![b.plain(&OP, &[one, x])?])
         }),
-        from("Mod", 10, remainder),
     ],
     export: crate::export_as!("Div"),
     samples: &[
@@ -84,27 +82,4 @@ fn quotients(b: &mut dyn Build, x: Value, y: Value) -> Option<Tensor> {
         b.assume(Guard { kind: GuardKind::AtMost, left: Dim::from(0), right: dim.clone() });
     }
     Tensor::dims(tensor.shape().to_vec(), dims.iter().map(|dim| dim.floor_div(divisor)).collect())
-}
-
-/// The remainder with the divisor's sign. `a - trunc(a / b) * b` has the dividend's; a second round on it plus `b` turns it.
-fn remainder(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let (x, y) = (node.operand(0)?, node.operand(1)?);
-    if b.fact(x).dtype.is_float() || node.int("fmod")?.unwrap_or(0) != 0 {
-        return Err(ImportError::Unsupported("Mod of real numbers or with `fmod` is not supported".into()));
-    }
-    let known = |value: Value| b.known(value).and_then(Tensor::as_dims);
-    let positive = known(x).is_some_and(|dims| dims.iter().all(Dim::is_not_negative))
-        && known(y).is_some_and(|dims| dims.iter().all(|dim| dim.as_i64().is_some_and(|value| value > 0)));
-    let rest = rest(b, x, y)?;
-    if positive {
-        return Ok(vec![rest]);
-    }
-    let turned = b.plain(&add::OP, &[rest, y])?;
-    Ok(vec![self::rest(b, turned, y)?])
-}
-
-fn rest(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, ImportError> {
-    let quotient = b.plain(&OP, &[x, y])?;
-    let whole = b.plain(&mul::OP, &[quotient, y])?;
-    Ok(b.plain(&sub::OP, &[x, whole])?)
 }

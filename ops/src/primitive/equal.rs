@@ -42,6 +42,19 @@ pub static OP: Op = Op {
             let no = b.scalar(DType::Bool, 0.0);
             Ok(vec![b.plain(&OP, &[same, no])?])
         }),
+        from("IsInf", 10, |b, node| {
+            let x = node.operand(0)?;
+            let mut found = b.scalar(DType::Bool, 0.0);
+            for (name, infinity) in [("detect_positive", f64::INFINITY), ("detect_negative", f64::NEG_INFINITY)] {
+                if node.int(name)?.unwrap_or(1) != 0 {
+                    let infinity = b.like(x, infinity);
+                    let same = b.equal(x, infinity)?;
+                    found = b.or(same, found)?;
+                }
+            }
+            let sizes = b.fact(x).shape.clone();
+            Ok(vec![b.expanded(found, &sizes)?])
+        }),
     ],
     export: crate::export_as!("Equal"),
     samples: &[

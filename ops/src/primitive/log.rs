@@ -1,13 +1,11 @@
 //! The natural logarithm, elementwise; NaN below zero.
 
-use crate::attr::Attrs;
 use crate::build::{Build, Value};
 use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
-use crate::onnx::{ImportError, OnnxNode, from};
-use crate::op::{EvalError, Meaning, Op, Sample, operand, types};
-use crate::primitive::{add, exp, max, min, mul, reduce_max, reduce_sum, sub};
-use crate::signature::import_plain;
+use crate::onnx::{between, from};
+use crate::op::{EvalError, Meaning, Op, Sample, Violation, operand, types};
+use crate::signature::{import_coerced, import_plain};
 use crate::table::one_flop_an_element;
 use crate::tensor::unary_float;
 
@@ -27,8 +25,12 @@ pub static OP: Op = Op {
     flops: one_flop_an_element,
     import: &[
         from("Log", 6, |b, node| import_plain(b, node, &OP)),
-        from("LogSoftmax", 13, log_softmax),
-        from("Softplus", 1, softplus),
+        between("LogSoftmax", 1, 12, |b, node| import_coerced(b, node, of_softmax)),
+        from("LogSoftmax", 13, |b, node| {
+            let x = node.operand(0)?;
+            let axis = node.axis(b, x, -1)?;
+            Ok(vec![of_softmax(b, x, axis)?])
+        }),
     ],
     export: crate::export_as!("Log"),
     samples: &[Sample {
@@ -40,31 +42,16 @@ pub static OP: Op = Op {
     refusals: &[],
 };
 
-/// `x - log(sum(exp(x)))`, the largest element subtracted first.
-fn log_softmax(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let fact = b.fact(x);
-    let given = node.int("axis")?.unwrap_or(-1);
-    let axis = fact.axis(given).ok_or_else(|| reduce_sum::OP.refuse("axes-in-range", format!("{given} of {fact}")))?;
+/// The logarithm of the softmax along an axis: `x - log(sum(exp(x)))`, the largest element subtracted first.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn of_softmax(b: &mut dyn Build, x: Value, axis: usize) -> Result<Value, Violation> {
     let axes = vec![axis as i64];
-    let largest = b.op(&reduce_max::OP, &[x], Attrs::none().ints("axes", axes.clone()).flag("keep", true))?;
-    let shifted = b.plain(&sub::OP, &[x, largest])?;
-    let powers = b.plain(&exp::OP, &[shifted])?;
-    let sum = reduce_sum::apply(b, powers, axes, true)?;
-    let log = b.plain(&OP, &[sum])?;
-    Ok(vec![b.plain(&sub::OP, &[shifted, log])?])
-}
-
-/// `log(1 + exp(x))` as `max(x, 0) + log(1 + exp(-|x|))`, which does not overflow.
-fn softplus(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let dtype = b.fact(x).dtype;
-    let (zero, one) = (b.scalar(dtype, 0.0), b.scalar(dtype, 1.0));
-    let positive = b.plain(&max::OP, &[x, zero])?;
-    let negated = mul::negated(b, x)?;
-    let below = b.plain(&min::OP, &[x, negated])?;
-    let power = b.plain(&exp::OP, &[below])?;
-    let sum = b.plain(&add::OP, &[one, power])?;
-    let log = b.plain(&OP, &[sum])?;
-    Ok(vec![b.plain(&add::OP, &[positive, log])?])
+    let largest = b.largest(x, axes.clone(), true)?;
+    let shifted = b.sub(x, largest)?;
+    let powers = b.exp(shifted)?;
+    let sum = b.sum(powers, axes, true)?;
+    let log = b.log(sum)?;
+    b.sub(shifted, log)
 }

@@ -1,11 +1,11 @@
 //! Matrix product over the last two axes; outer axes broadcast.
 
-use crate::activation;
 use crate::attr::Attrs;
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::NUMERIC;
 use crate::fact::Fact;
+use crate::fused_activation;
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from, microsoft};
 use crate::op::{
@@ -171,7 +171,7 @@ fn fused(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
     let [x, y] = factors;
     let product = of_vectors_too(b, x, y, |b, x, y| b.plain(&OP, &[x, y]))?;
     let result = scaled(b, product, node.float("alpha")?)?;
-    Ok(vec![activation::fused(b, node, result)?])
+    Ok(vec![fused_activation::apply(b, node, result)?])
 }
 
 /// `alpha * a' * b' + beta * c`, and a function of that where an attribute names one.
@@ -189,7 +189,7 @@ fn gemm(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
         let c = scaled(b, c, node.float("beta")?)?;
         result = b.plain(&add::OP, &[result, c])?;
     }
-    Ok(vec![activation::fused(b, node, result)?])
+    Ok(vec![fused_activation::apply(b, node, result)?])
 }
 
 fn scaled(b: &mut dyn Build, x: Value, by: Option<f32>) -> Result<Value, ImportError> {

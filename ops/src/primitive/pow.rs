@@ -1,11 +1,10 @@
 //! The first operand to the power of the second, elementwise.
 
 use crate::build::{Build, Value};
-use crate::dtype::FLOAT;
+use crate::dtype::{DType, FLOAT};
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
-use crate::primitive::mul;
+use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, Violation, operand, types};
 use crate::signature::{BROADCASTABLE, infer_broadcast};
 use crate::table::one_flop_an_element;
 use crate::tensor::{BinaryMeaning, Tensor, binary};
@@ -37,13 +36,49 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     binary(x.operand(0), x.operand(1), &meaning).ok_or(EvalError::Symbolic)
 }
 
-/// A square is a product; the exponent takes the type of the base.
+/// A square is a product. Of two integers the power is exact; else both are taken as real numbers, and the result has the
+/// type of the base.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, exponent) = (node.operand(0)?, node.operand(1)?);
     let known = b.known(exponent).and_then(Tensor::as_f64s);
     if b.fact(exponent).rank() == 0 && known.is_some_and(|values| values == [2.0]) {
-        return Ok(vec![b.plain(&mul::OP, &[x, x])?]);
+        return Ok(vec![b.mul(x, x)?]);
     }
-    let exponent = b.cast(exponent, b.fact(x).dtype)?;
-    Ok(vec![b.plain(&OP, &[x, exponent])?])
+    let (dtype, exponents) = (b.fact(x).dtype, b.fact(exponent).dtype);
+    if dtype.is_float() {
+        let exponent = b.cast(exponent, dtype)?;
+        return Ok(vec![b.pow(x, exponent)?]);
+    }
+    if exponents.is_float() {
+        let x = b.cast(x, exponents)?;
+        let power = b.pow(x, exponent)?;
+        return Ok(vec![b.cast(power, dtype)?]);
+    }
+    Ok(vec![of_integers(b, x, exponent)?])
+}
+
+/// By squaring. A power that fits 64 bits has an exponent below 64, but for bases of 1 and -1, for which only the last
+/// digit counts; it stands for larger exponents.
+fn of_integers(b: &mut dyn Build, x: Value, exponent: Value) -> Result<Value, Violation> {
+    let dtype = b.fact(x).dtype;
+    let mut exponent = b.cast(exponent, DType::I64)?;
+    let two = b.like(exponent, 2.0);
+    let half = b.div(exponent, two)?;
+    let even = b.mul(half, two)?;
+    let odd = b.sub(exponent, even)?;
+    let odd = b.plus(odd, 62.0)?;
+    exponent = b.min(exponent, odd)?;
+    let (mut square, mut power) = (x, b.scalar(dtype, 1.0));
+    for digit in 0..6 {
+        let half = b.div(exponent, two)?;
+        let even = b.mul(half, two)?;
+        let whole = b.equal(even, exponent)?;
+        let more = b.mul(power, square)?;
+        power = b.select(whole, power, more)?;
+        exponent = half;
+        if digit < 5 {
+            square = b.mul(square, square)?;
+        }
+    }
+    Ok(power)
 }

@@ -3,11 +3,10 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::NUMERIC;
+use crate::dtype::{DType, NUMERIC};
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
-use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, attr, constraint, operand, types};
-use crate::primitive::mul;
+use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
 use crate::signature::{export_reduction, infer_reduction, reduce, reduction_axes};
 use crate::tensor::Tensor;
 
@@ -40,11 +39,8 @@ pub static OP: Op = Op {
     numerics: Numerics::Exact,
     flops: |facts, _| facts.operands[0].map_or(Dim::from(0), |x| x.elements()),
     import: &[
-        from("ReduceMax", 1, |b, node| {
-            let x = node.operand(0)?;
-            Ok(vec![along(b, node, x)?])
-        }),
-        from("ReduceMin", 1, smallest),
+        from("ReduceMax", 1, |b, node| along(b, node, false)),
+        from("ReduceMin", 1, |b, node| along(b, node, true)),
         from("GlobalMaxPool", 1, |b, node| {
             let x = node.operand(0)?;
             let axes = (2..b.fact(x).rank() as i64).collect();
@@ -88,19 +84,49 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     tensor.take(shape, places.into_iter()).ok_or(EvalError::Symbolic)
 }
 
-fn along(b: &mut dyn Build, node: &OnnxNode, x: Value) -> Result<Value, ImportError> {
+/// The largest or smallest along the axes of a node.
+fn along(b: &mut dyn Build, node: &OnnxNode, smallest: bool) -> Result<Vec<Value>, ImportError> {
+    let given = node.operand(0)?;
     let axes = reduction_axes(b, node, 18, &OP)?;
     let keep = node.int("keepdims")?.unwrap_or(1) != 0;
-    Ok(b.op(&OP, &[x], Attrs::none().ints("axes", axes).flag("keep", keep))?)
+    let dtype = b.fact(given).dtype;
+    let mut x = if dtype == DType::Bool { b.cast(given, DType::U8)? } else { given };
+    if smallest {
+        x = downside_up(b, x)?;
+    }
+    for &axis in &axes {
+        // What is larger than nothing is the least that there is.
+        let axis = axis as usize;
+        if b.fact(x).shape[axis].is(0) {
+            let least = least(b.fact(x).dtype);
+            x = b.framed(x, axis, Dim::from(0), Dim::from(1), least)?;
+        }
+    }
+    x = b.largest(x, axes, keep)?;
+    if smallest {
+        x = downside_up(b, x)?;
+    }
+    Ok(vec![b.cast(x, dtype)?])
 }
 
-/// The smallest is the largest of the negated, negated; the least integer has no negative.
-fn smallest(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    if !b.fact(x).dtype.is_float() {
-        return Err(ImportError::Unsupported("ReduceMin of integers is not supported".into()));
+/// The values in opposite order, exactly: the negated, for integers less one, since the least has no negative.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn downside_up(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
+    let dtype = b.fact(x).dtype;
+    if dtype.is_float() {
+        return b.negated(x);
     }
-    let negated = mul::negated(b, x)?;
-    let largest = along(b, node, negated)?;
-    Ok(vec![mul::negated(b, largest)?])
+    let ends = b.scalar(dtype, if least(dtype) < 0.0 { -1.0 } else { 2f64.powi(dtype.bits() as i32) - 1.0 });
+    b.sub(ends, x)
+}
+
+/// What no element is below.
+fn least(dtype: DType) -> f64 {
+    match dtype {
+        _ if dtype.is_float() => f64::NEG_INFINITY,
+        DType::Bool | DType::U4 | DType::U8 => 0.0,
+        _ => -(2f64.powi(dtype.bits() as i32 - 1)),
+    }
 }

@@ -3,11 +3,11 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::NUMERIC;
+use crate::dtype::{DType, NUMERIC};
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
-use crate::primitive::{div, mul, sqrt};
+use crate::primitive::{div, mul};
 use crate::signature::{export_reduction, infer_reduction, reduce, reduction_axes};
 use crate::tensor::{Data, Tensor};
 
@@ -42,7 +42,16 @@ pub static OP: Op = Op {
         from("ReduceSumSquare", 1, |b, node| Ok(vec![squares(b, node)?])),
         from("ReduceL2", 1, |b, node| {
             let squares = squares(b, node)?;
-            Ok(vec![b.plain(&sqrt::OP, &[squares])?])
+            let dtype = b.fact(squares).dtype;
+            let real = if dtype.is_float() { squares } else { b.cast(squares, DType::F32)? };
+            let root = b.sqrt(real)?;
+            Ok(vec![b.cast(root, dtype)?])
+        }),
+        from("ReduceL1", 1, |b, node| {
+            let x = node.operand(0)?;
+            let axes = reduction_axes(b, node, 18, &OP)?;
+            let sizes = b.abs(x)?;
+            Ok(vec![apply(b, sizes, axes, keep(node)?)?])
         }),
     ],
     export: Export::Nodes(|g, node| export_reduction("ReduceSum", g, node)),

@@ -56,6 +56,6 @@ fn kind(attr: &AttributeProto) -> AttributeType {
 pub(super) fn tensor_of(tensor: &TensorRef, node: Node<'_>) -> Result<Tensor, Diagnostic> {
     super::tensor(tensor).ok_or_else(|| {
         let message = format!("a constant of type {} has no storage type here", tensor.dtype.name());
-        node.error(codes::UNSUPPORTED_DTYPE, message).help("export the model with f32 and i64 constants")
+        node.error(codes::UNSUPPORTED_DTYPE, message).help("export the model with numbers as constants")
     })
 }

@@ -1,11 +1,12 @@
 //! Initializers and `Constant` nodes as values.
 
-use super::{attributes, tensor_fact};
+use super::attributes;
+use super::elements::{element, tensor, tensor_fact};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::onnx::{ModelFile, Node, Source, TensorData, TensorRef};
 use m4c_ir::{Constant, DataFile, GraphBuilder};
 use m4c_ops::build::{Build, Value};
-use m4c_ops::{Data, Tensor};
+use m4c_ops::{Data, Element, Tensor};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,23 +41,30 @@ impl<'m> Constants<'m> {
         &mut self,
         builder: &mut GraphBuilder,
         name: &str,
-        tensor: &TensorRef,
+        stored: &TensorRef,
     ) -> Result<Value, Diagnostic> {
-        let fact = tensor_fact(tensor).ok_or_else(|| {
+        let fact = tensor_fact(stored).ok_or_else(|| {
             let message =
-                format!("initializer `{name}` is of type {}, which has no storage type here", tensor.dtype.name());
+                format!("initializer `{name}` is of type {}, which has no storage type here", stored.dtype.name());
             Diagnostic::error(codes::UNSUPPORTED_DTYPE, message)
                 .at(self.file.path())
-                .help("export the model in f32, f16, bf16 or integers of 4 to 64 bits")
+                .help("export the model with real numbers or integers")
         })?;
-        let bytes = tensor.bytes();
         let limit = if fact.dtype.is_float() { KNOWN_REAL_BYTES } else { KNOWN_INTEGER_BYTES };
-        if bytes.len() <= limit
-            && let Some(known) = fact.sizes().and_then(|sizes| Tensor::from_bytes(fact.dtype, sizes, bytes))
+        let known = stored.bytes().len() <= limit;
+        let converted = !element(stored.dtype).is_some_and(Element::is_stored);
+        if (known || converted)
+            && let Some(tensor) = tensor(stored)
         {
-            return Ok(builder.constant(known));
+            if known {
+                return Ok(builder.constant(tensor));
+            }
+            let bytes = tensor.to_bytes().unwrap_or_default();
+            let length = bytes.len() as u64;
+            let file = Arc::new(DataFile::new(format!("initializer {name}"), bytes));
+            return Ok(builder.stored(Constant::Stored { file, offset: 0, length }, fact));
         }
-        let constant = match &tensor.data {
+        let constant = match &stored.data {
             TensorData::Slice(slice) => {
                 Constant::Stored { file: self.data_file(slice.source()), offset: slice.offset(), length: slice.len() }
             }
@@ -70,9 +78,15 @@ impl<'m> Constants<'m> {
     }
 
     /// A `Constant` node as a value.
-    pub(super) fn constant_node(&self, builder: &mut GraphBuilder, node: Node<'_>) -> Result<Value, Diagnostic> {
+    pub(super) fn constant_node(
+        &self,
+        builder: &mut GraphBuilder,
+        node: Node<'_>,
+    ) -> Result<(Value, Element), Diagnostic> {
         let list = |data: Data| Tensor::new(vec![data.len()], data);
+        let mut declared = None;
         let tensor = if let Some(tensor) = node.attr_tensor("value")? {
+            declared = element(tensor.dtype);
             Some(attributes::tensor_of(&tensor, node)?)
         } else if let Some(value) = node.attr_i64("value_int")? {
             Some(Tensor::scalar_i64(value))
@@ -89,7 +103,9 @@ impl<'m> Constants<'m> {
             node.error(codes::UNSUPPORTED_ATTRIBUTE, "the constant's value is none of a tensor, numbers or a number")
                 .help("texts and sparse tensors are not supported")
         };
-        tensor.map(|tensor| builder.constant(tensor)).ok_or_else(missing)
+        let tensor = tensor.ok_or_else(missing)?;
+        let element = declared.unwrap_or(Element::of(tensor.dtype()));
+        Ok((builder.constant(tensor), element))
     }
 
     fn data_file(&mut self, source: &Arc<Source>) -> Arc<DataFile> {

@@ -1,9 +1,8 @@
 //! The sizes of a model's inputs as symbols.
 
-use super::dtype;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::onnx::{self, ModelFile, ValueType};
-use m4c_ops::{Dim, Fact, Symbols};
+use m4c_ops::{Dim, Element, Fact, Symbols};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names given to symbols so far.
@@ -31,7 +30,7 @@ impl Dimensions {
         let Some(element) = ty.dtype else {
             return refuse(codes::UNSUPPORTED_DTYPE, "is no tensor or declares no type".into());
         };
-        let Some(dtype) = dtype(element) else {
+        let Some(dtype) = super::element(element).map(Element::carrier) else {
             return refuse(
                 codes::UNSUPPORTED_DTYPE,
                 format!("is of type {}, which has no storage type here", element.name()),

@@ -4,20 +4,24 @@
 mod attributes;
 mod constants;
 mod dimensions;
+mod elements;
 mod order;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, UnsupportedOperators, codes};
 use crate::onnx::{self, ModelFile, Node};
 use constants::Constants;
 use dimensions::Dimensions;
+use elements::element;
 use m4c_ir::verify::verify;
 use m4c_ir::{Graph, GraphBuilder, Origin};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::dim::Guard;
 use m4c_ops::onnx::{ImportError, OnnxNode};
-use m4c_ops::{Fact, Tensor, table};
+use m4c_ops::{Element, table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use elements::tensor;
 
 /// A graph, and how many nodes the file had.
 pub struct Imported {
@@ -40,6 +44,7 @@ pub fn import(file: &ModelFile, name: &str) -> Result<(Imported, Diagnostics), D
         builder: GraphBuilder::new(Graph::new(name)),
         constants: Constants::new(file),
         values: BTreeMap::new(),
+        elements: BTreeMap::new(),
         unsupported: UnsupportedOperators::new(),
         diagnostics,
     };
@@ -58,6 +63,8 @@ struct Importer<'m> {
     constants: Constants<'m>,
     /// Values by name; `None` where a node that does not import would have made it.
     values: BTreeMap<String, Option<Value>>,
+    /// ONNX's element types of values by name.
+    elements: BTreeMap<String, Element>,
     unsupported: UnsupportedOperators,
     diagnostics: Diagnostics,
 }
@@ -67,9 +74,12 @@ impl<'m> Importer<'m> {
         let mut dimensions = Dimensions::new(self.builder.graph().symbols.clone());
         for info in self.source.inputs() {
             let name = info.name();
-            let fact = self.source.value_type(name).and_then(|ty| dimensions.fact(self.file, name, &ty));
-            let value = self.diagnostics.take(fact).map(|fact| self.builder.input(name, fact));
+            let declared = self.diagnostics.take(self.source.value_type(name));
+            let fact = declared.as_ref().map(|ty| dimensions.fact(self.file, name, ty));
+            let fact = fact.and_then(|fact| self.diagnostics.take(fact));
+            let value = fact.map(|fact| self.builder.input(name, fact));
             self.values.insert(name.into(), value);
+            self.say_element(name, declared.and_then(|ty| ty.dtype).and_then(element));
         }
         for symbol in dimensions.symbols() {
             self.builder.graph_mut().ranges.insert(symbol, m4c_ir::Range::default());
@@ -90,13 +100,22 @@ impl<'m> Importer<'m> {
         };
         let mut results = results.unwrap_or_default().into_iter();
         for output in node.outputs() {
-            let value = results.next();
+            let (value, element) = results.next().unzip();
+            if let Some(name) = output {
+                self.say_element(name, element);
+            }
             if let Some(name) = output
                 && self.values.insert(name.into(), value).is_some()
             {
                 let message = format!("value `{name}` is defined twice");
                 self.diagnostics.push(node.error(codes::DUPLICATE_DEFINITION, message));
             }
+        }
+    }
+
+    fn say_element(&mut self, name: &str, element: Option<Element>) {
+        if let Some(element) = element {
+            self.elements.insert(name.into(), element);
         }
     }
 
@@ -136,6 +155,7 @@ impl<'m> Importer<'m> {
             Some(None) => return None,
             tensor => tensor.flatten(),
         };
+        self.say_element(name, tensor.as_ref().and_then(|tensor| element(tensor.dtype)));
         let value = tensor.and_then(|tensor| {
             let value = self.constants.value(&mut self.builder, name, &tensor);
             self.diagnostics.take(value)
@@ -144,14 +164,16 @@ impl<'m> Importer<'m> {
         Some(value)
     }
 
-    fn results(&mut self, node: Node<'m>, operands: Vec<Option<Value>>) -> Option<Vec<Value>> {
+    fn results(&mut self, node: Node<'m>, operands: Vec<Option<Value>>) -> Option<Vec<(Value, Element)>> {
         let (domain, op_type) = (node.domain(), node.op_type());
+        let elements: Vec<Option<Element>> =
+            node.inputs().map(|name| name.and_then(|name| self.elements.get(name).copied())).collect();
         match (domain, op_type) {
             ("", "Constant") => {
-                let value = self.constants.constant_node(&mut self.builder, node);
-                return self.diagnostics.take(value).map(|value| vec![value]);
+                let constant = self.constants.constant_node(&mut self.builder, node);
+                return self.diagnostics.take(constant).map(|constant| vec![constant]);
             }
-            ("", "Identity") => return operands.first().copied().flatten().map(|value| vec![value]),
+            ("", "Identity") => return Some(vec![(operands.first().copied()??, elements.first().copied()??)]),
             _ => {}
         }
         let label = if domain.is_empty() { op_type.to_string() } else { format!("{domain}::{op_type}") };
@@ -171,9 +193,10 @@ impl<'m> Importer<'m> {
         };
         let attrs = attributes::read(self.file, node);
         let attrs = self.diagnostics.take(attrs)?;
-        let onnx_node = OnnxNode { op_type: op_type.into(), version, operands, results: node.outputs().len(), attrs };
-        match (import.import)(&mut self.builder, &onnx_node) {
-            Ok(results) => Some(results),
+        let results = node.outputs().len();
+        let mut onnx_node = OnnxNode { op_type: op_type.into(), version, operands, elements, results, attrs };
+        match m4c_ops::element::import(&mut self.builder, import, &mut onnx_node) {
+            Ok((values, elements)) => Some(values.into_iter().zip(elements).collect()),
             Err(error) => {
                 let diagnostic = self.explain(node, &onnx_node, error);
                 self.diagnostics.push(diagnostic);
@@ -223,6 +246,10 @@ impl<'m> Importer<'m> {
         if let Some(unsupported) = self.unsupported.into_diagnostic() {
             self.diagnostics.push(unsupported);
         }
+        if let Some((name, _)) = self.elements.iter().find(|(_, element)| **element == Element::Double) {
+            let message = format!("values of type double, such as `{name}`, are computed as f32");
+            self.diagnostics.push(Diagnostic::warning(codes::DOUBLE_AS_SINGLE, message).at(self.file.path()));
+        }
         let graph = self.builder.finish();
         if !self.diagnostics.has_errors() {
             impossible(&graph.guards, self.file, &mut self.diagnostics);
@@ -244,21 +271,4 @@ pub(crate) fn broken(graph: &Graph, diagnostics: &mut Diagnostics) {
     for broken in verify(graph) {
         diagnostics.push(Diagnostic::bug(codes::VERIFIER, broken.to_string()));
     }
-}
-
-/// The fact of a type that an ONNX file declares, where it is one of ours.
-pub(crate) fn dtype(element: onnx::ElementType) -> Option<m4c_ops::DType> {
-    m4c_ops::onnx::dtype_from_onnx(element as i64)
-}
-
-/// The elements of a file's tensor, where their type is one of ours.
-pub fn tensor(stored: &onnx::TensorRef) -> Option<Tensor> {
-    let fact = tensor_fact(stored)?;
-    Tensor::from_bytes(fact.dtype, fact.sizes()?, stored.bytes())
-}
-
-/// What a file's tensor is as a value.
-pub(crate) fn tensor_fact(tensor: &onnx::TensorRef) -> Option<Fact> {
-    let sizes = tensor.dims.iter().map(|&size| i64::try_from(size).ok()).collect::<Option<Vec<i64>>>()?;
-    Some(Fact::new(dtype(tensor.dtype)?, sizes))
 }

@@ -2,7 +2,7 @@
 //!
 //! Operand: `x`. Parameter: the axis. The result is i64 with the elements in order; its own sizes do not matter.
 
-use crate::element::{Bf16, Element, F16, F32, Float, I32, I64};
+use crate::element::{Bf16, Element, F16, F32, Float, I8, I16, I32, I64, U8};
 use crate::step::{arity, axis, count, operand, read, require, result, write};
 use crate::tiles::flat;
 use core::marker::PhantomData;
@@ -37,6 +37,9 @@ ordered! {
     F16 by f32: F16::to_f32;
     Bf16 by f32: Bf16::to_f32;
     F32 by f32: F32::to_f32;
+    I8 by i8: core::convert::identity;
+    U8 by u8: core::convert::identity;
+    I16 by i16: core::convert::identity;
     I32 by i32: core::convert::identity;
     I64 by i64: core::convert::identity;
 }

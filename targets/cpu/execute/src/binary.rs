@@ -2,7 +2,7 @@
 //!
 //! Operands: `a`, `b`. No parameters.
 
-use crate::element::{Bf16, Bool, Element, F16, F32, Float, I32, I64};
+use crate::element::{Bf16, Bool, Element, F16, F32, Float, I8, I16, I32, I64, U8};
 use crate::math;
 use crate::nest::Nest;
 use crate::step::{arity, operand, read, require, result, write};
@@ -50,6 +50,16 @@ macro_rules! float_operation {
     };
 }
 
+/// On all integers of whole bytes.
+macro_rules! integer_operation {
+    ($name:ident: |$a:ident, $b:ident| $value:expr) => {
+        integer_operation!($name on I8 U8 I16 I32 I64: |$a, $b| $value);
+    };
+    ($name:ident on $($element:ident)+: |$a:ident, $b:ident| $value:expr) => {
+        $(operation!($name on $element => $element: |$a, $b| $value);)+
+    };
+}
+
 pub(crate) struct Add;
 pub(crate) struct Sub;
 pub(crate) struct Mul;
@@ -67,20 +77,14 @@ float_operation!(Div: |a, b| a / b);
 float_operation!(Max: |a, b| if a > b || a.is_nan() { a } else { b });
 float_operation!(Min: |a, b| if a < b || a.is_nan() { a } else { b });
 float_operation!(Pow: |a, b| math::pow(a, b));
-operation!(Add on I32 => I32: |a, b| a.wrapping_add(b));
-operation!(Sub on I32 => I32: |a, b| a.wrapping_sub(b));
-operation!(Mul on I32 => I32: |a, b| a.wrapping_mul(b));
-operation!(Div on I32 => I32: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) });
-operation!(Max on I32 => I32: |a, b| a.max(b));
-operation!(Min on I32 => I32: |a, b| a.min(b));
-operation!(Add on I64 => I64: |a, b| a.wrapping_add(b));
-operation!(Sub on I64 => I64: |a, b| a.wrapping_sub(b));
-operation!(Mul on I64 => I64: |a, b| a.wrapping_mul(b));
-operation!(Div on I64 => I64: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) });
-operation!(Max on I64 => I64: |a, b| a.max(b));
-operation!(Min on I64 => I64: |a, b| a.min(b));
-operation!(Less on F32 I32 I64 => Bool: |a, b| u8::from(a < b));
-operation!(Equal on F32 I32 I64 => Bool: |a, b| u8::from(a == b));
+integer_operation!(Add: |a, b| a.wrapping_add(b));
+integer_operation!(Sub: |a, b| a.wrapping_sub(b));
+integer_operation!(Mul: |a, b| a.wrapping_mul(b));
+integer_operation!(Div: |a, b| if b == 0 { 0 } else { a.wrapping_div(b) });
+integer_operation!(Max: |a, b| a.max(b));
+integer_operation!(Min: |a, b| a.min(b));
+operation!(Less on F32 I8 U8 I16 I32 I64 => Bool: |a, b| u8::from(a < b));
+operation!(Equal on F32 I8 U8 I16 I32 I64 => Bool: |a, b| u8::from(a == b));
 operation!(Less on F16 => Bool: |a, b| u8::from(F16::to_f32(a) < F16::to_f32(b)));
 operation!(Less on Bf16 => Bool: |a, b| u8::from(Bf16::to_f32(a) < Bf16::to_f32(b)));
 operation!(Equal on F16 => Bool: |a, b| u8::from(F16::to_f32(a) == F16::to_f32(b)));

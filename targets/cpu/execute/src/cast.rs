@@ -4,7 +4,7 @@
 //! is not 0.
 //! To a 16-bit float the way is over `f32`, rounding to nearest even. Operand: `x`. No parameters.
 
-use crate::element::{Bf16, Bool, Element, F16, F32, I8, I32, I64, U8};
+use crate::element::{Bf16, Bool, Element, F16, F32, I8, I16, I32, I64, U8};
 use crate::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use crate::step::{arity, operand, read, require, result, write};
 use crate::tiles::flat;
@@ -68,14 +68,15 @@ macro_rules! conversions {
 }
 
 conversions! {
-    Bool => I32 I64 U8 I8 F32 F16 Bf16;
-    I32 => Bool I64 U8 I8 F32 F16 Bf16;
-    I64 => Bool I32 U8 I8 F32 F16 Bf16;
-    U8 => Bool I32 I64 I8 F32 F16 Bf16;
-    I8 => Bool I32 I64 U8 F32 F16 Bf16;
-    F32 => Bool I32 I64 U8 I8 F16 Bf16;
-    F16 => Bool I32 I64 U8 I8 F32 Bf16;
-    Bf16 => Bool I32 I64 U8 I8 F32 F16;
+    Bool => I16 I32 I64 U8 I8 F32 F16 Bf16;
+    I16 => Bool I32 I64 U8 I8 F32 F16 Bf16;
+    I32 => Bool I16 I64 U8 I8 F32 F16 Bf16;
+    I64 => Bool I16 I32 I64 U8 I8 F32 F16 Bf16;
+    U8 => Bool I16 I32 I64 I8 F32 F16 Bf16;
+    I8 => Bool I16 I32 I64 U8 F32 F16 Bf16;
+    F32 => Bool I16 I32 I64 U8 I8 F16 Bf16;
+    F16 => Bool I16 I32 I64 U8 I8 F32 Bf16;
+    Bf16 => Bool I16 I32 I64 U8 I8 F32 F16;
 }
 
 /// The kernel from one type to another.

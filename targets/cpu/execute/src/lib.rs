@@ -28,6 +28,7 @@ mod isa;
 mod matmul;
 mod max_pool;
 mod nest;
+mod nibbles;
 mod norm;
 mod number;
 mod pad;

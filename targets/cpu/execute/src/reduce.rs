@@ -3,7 +3,7 @@
 //! Operand: `x`. Parameters: the axes, distinct. The result has the elements in order; its own sizes do not matter, so
 //! the reduced axes may stay with size 1 or vanish. The order of additions depends on the sizes alone.
 
-use crate::element::{Bf16, Element, F16, F32, Float, I32, I64};
+use crate::element::{Bf16, Element, F16, F32, Float, I8, I16, I32, I64, U8};
 use crate::isa::{Body, Isa, Vector};
 use crate::nest::{Nest, row_major};
 use crate::step::{arity, axis, count, operand, read, require, result, write};
@@ -139,6 +139,9 @@ macro_rules! integer_reductions {
 }
 
 integer_reductions! {
+    I8: i8;
+    U8: u8;
+    I16: i16;
     I32: i32;
     I64: i64;
 }

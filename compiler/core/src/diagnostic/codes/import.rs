@@ -126,8 +126,8 @@ codes! {
     }
     UNSUPPORTED_DTYPE = 129 {
         title: "an element type is not supported",
-        explanation: "m4c stores bool, i4, u4, i8, u8, i16, i32, i64, f16, bf16 and f32. Other types must be \
-                      convertible at import without a change of meaning; this one is not, or it is missing.",
+        explanation: "m4c stores bool, i4, u4, i8, u8, i16, i32, i64, f16, bf16 and f32, and carries the other numbers \
+                      of ONNX in these. This type is none of them, or it is missing.",
         example: "an input of type string or complex64",
         remedy: "Keep that part of the model outside of the compiled graph, or export with another type.",
     }
@@ -136,6 +136,13 @@ codes! {
         explanation: "The model has sparse initializers, inputs or attributes.",
         example: "a graph with sparse_initializer",
         remedy: "Convert them to dense tensors before the export.",
+    }
+    DOUBLE_AS_SINGLE = 131 {
+        title: "numbers of 64 bits are computed with 32",
+        explanation: "The model has values of type double. They are stored and computed as f32, which keeps about \
+                      7 digits; inputs and outputs of type double are f32, too.",
+        example: "an input of type double",
+        remedy: "Nothing, where 7 digits do; export the model in f32 to be rid of the warning.",
     }
     UNSUPPORTED_OPERATORS = 140 {
         title: "the model uses operators that m4c cannot import",

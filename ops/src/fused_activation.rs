@@ -10,7 +10,7 @@ use crate::primitive::{add, less, max, min, mul, select, tanh};
 ///
 /// # Errors
 /// Where the function is not known.
-pub fn fused(b: &mut dyn Build, node: &OnnxNode, x: Value) -> Result<Value, ImportError> {
+pub fn apply(b: &mut dyn Build, node: &OnnxNode, x: Value) -> Result<Value, ImportError> {
     let Some(name) = node.text("activation")?.filter(|name| !name.is_empty()) else { return Ok(x) };
     let listed = match node.attrs.get("activation_params") {
         Some(OnnxAttr::Floats(params)) => params.clone(),
