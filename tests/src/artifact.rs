@@ -2,6 +2,7 @@
 
 use crate::Named;
 use m4c_compiler::compile::{Silent, compile};
+use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::project::Project;
 use m4c_ops::{DType, Tensor};
 use m4c_runtime::executor::Threads;
@@ -15,16 +16,9 @@ use std::sync::Arc;
 /// # Panics
 /// Where it does not compile.
 pub fn compiled(project: &Project, output: &Path) {
-    try_compiled(project, output).unwrap_or_else(|errors| panic!("{errors}"));
-}
-
-/// Compiles a project for the CPU.
-///
-/// # Errors
-/// Why it does not compile.
-pub fn try_compiled(project: &Project, output: &Path) -> Result<(), String> {
-    let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
-    compile(project, &target, output, &mut Silent).map(|_| ()).map_err(|errors| errors.to_text())
+    if let Err(errors) = try_compile(project, output) {
+        panic!("{}", errors.to_text());
+    }
 }
 
 /// How far the outputs of a program may be from another engine's, by name.
@@ -38,14 +32,31 @@ pub fn tolerances(file: &Path, program: &str) -> BTreeMap<String, f64> {
     program.outputs().iter().map(|port| (port.name.clone(), f64::from(port.tolerance))).collect()
 }
 
+/// Compiles a project for the CPU, or says why not.
+///
+/// # Errors
+/// Everything that is wrong with its models.
+pub fn try_compile(project: &Project, output: &Path) -> Result<(), Diagnostics> {
+    let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
+    compile(project, &target, output, &mut Silent).map(|_| ())
+}
+
 /// Runs a program once.
 ///
 /// # Panics
 /// Where it fails.
 pub fn run(file: &Path, program: &str, inputs: &Named) -> Named {
-    let mapped = MappedFile::open(file).expect("a file");
-    let threads = ThreadPool::new(2).expect("threads");
-    execute(mapped.bytes(), program, inputs, &threads).unwrap_or_else(|error| panic!("{error}"))
+    try_run(file, program, inputs).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a program of an artifact's file once.
+///
+/// # Errors
+/// What the runtime says, or what does not fit the inputs.
+pub fn try_run(file: &Path, program: &str, inputs: &Named) -> Result<Named, String> {
+    let mapped = MappedFile::open(file).map_err(|error| error.to_string())?;
+    let threads = ThreadPool::new(2).map_err(|error| error.to_string())?;
+    execute(mapped.bytes(), program, inputs, &threads)
 }
 
 /// Runs a program of an artifact once; its bytes are aligned to 64.
@@ -118,7 +129,8 @@ impl Aligned {
         &self.room[self.start..self.start + self.len]
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    /// The bytes.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.room[self.start..self.start + self.len]
     }
 }

@@ -17,6 +17,19 @@ pub struct Job {
 /// # Panics
 /// Where onnxruntime is not installed or a job fails: no comparison is skipped in silence.
 pub fn run(jobs: &[Job]) -> Vec<Named> {
+    run_with(jobs, &[])
+}
+
+/// The same, computing what the files say: for quantized models the engine's own optimizations change results by several
+/// quanta.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_as_written(jobs: &[Job]) -> Vec<Named> {
+    run_with(jobs, &["--no-optimize"])
+}
+
+fn run_with(jobs: &[Job], options: &[&str]) -> Vec<Named> {
     let folder = tempfile::tempdir().expect("a folder");
     let place = |kind: &str, index: usize| folder.path().join(format!("{kind}{index}.npz"));
     let rows: Vec<serde_json::Value> = jobs
@@ -32,6 +45,7 @@ pub fn run(jobs: &[Job]) -> Vec<Named> {
     let python = python();
     let output = Command::new(&python)
         .arg(root().join("tests/peers/onnxruntime_run.py"))
+        .args(options)
         .arg("--jobs")
         .arg(&list)
         .output()

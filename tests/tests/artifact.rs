@@ -1,9 +1,9 @@
 //! Real artifacts: damage is noticed, programs share weights, and a run allocates nothing.
 
 use m4c_compiler::project::Project;
-use m4c_runtime::{Arena, Artifact, Bounds, MappedFile, Program, RunOptions, Session, ThreadPool};
+use m4c_runtime::{Arena, Artifact, Bounds, MappedFile, Program, RunOptions, Session, StateBounds, States, ThreadPool};
 use m4c_tests::models::MODELS;
-use m4c_tests::{artifact, assert_close};
+use m4c_tests::{artifact, assert_close, root};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
@@ -122,6 +122,39 @@ fn runs_allocate_nothing() {
             assert_eq!(ALLOCATIONS.get() - before, 0, "{}", model.name);
             assert!(output.iter().any(|word| *word != 0), "{}", model.name);
         }
+    }
+}
+
+#[test]
+fn steps_of_a_decoder_with_states_allocate_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.m4fw");
+    artifact::compiled(&Project::open(&root().join("models/llama/m4.toml"), &[]).unwrap(), &file);
+    let mapped = MappedFile::open(&file).unwrap();
+    let opened = Artifact::open(mapped.bytes()).unwrap();
+    let program = Program::find(&opened, "decode").unwrap();
+    let mut most = StateBounds::new();
+    most.at_most(&opened, "kv", 40).unwrap().at_most(&opened, "batch", 2).unwrap();
+    let mut states = States::new(&opened, &most, Arena::Owned).unwrap();
+    let mut bounds = Bounds::of(&program);
+    bounds.at_most(&program, "total_seq", 40).unwrap().within(&program, &states).unwrap();
+    let threads = ThreadPool::new(2).unwrap();
+    let options = RunOptions { threads: &threads, cancel: None, observer: None };
+    let mut session = Session::new(program, &bounds, &[&m4c_exec_cpu::CPU], 2, Arena::Owned).unwrap();
+    let (ids, mask, positions) = (vec![3i64; 2], vec![1i64; 80], vec![0i64; 2]);
+    let mut logits = vec![0f32; 2 * 101];
+    for batch in [2, 1] {
+        states.reset();
+        let before = ALLOCATIONS.get();
+        for length in 1..=40 {
+            session.bind_with(&[&[batch, 1], &[batch, length], &[batch, 1]], &states).unwrap();
+            let inputs = [&ids[..batch], &mask[..batch * length], &positions[..batch]].map(bytemuck::cast_slice);
+            let outputs: &mut [u8] = bytemuck::cast_slice_mut(&mut logits[..batch * 101]);
+            session.run_with(&inputs, &mut [outputs], &mut states, &options).unwrap();
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+        assert_eq!(states.dims(0), Some(&[batch, 3, 40, 8][..]));
+        assert!(logits.iter().any(|x| *x != 0.0));
     }
 }
 

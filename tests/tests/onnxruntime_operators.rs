@@ -43,9 +43,9 @@ fn named(stored: &[Stored]) -> Named {
 fn difference(folder: &Path, case: &Case) -> Option<String> {
     let project = Project::of_model(folder.join(format!("{}.onnx", case.name)), "main", Vec::new());
     let file = folder.join("model.m4fw");
-    let tolerances = match artifact::try_compiled(&project, &file) {
+    let tolerances = match artifact::try_compile(&project, &file) {
         Ok(()) => artifact::tolerances(&file, "main"),
-        Err(errors) => return Some(errors),
+        Err(errors) => return Some(errors.to_text()),
     };
     let mapped = MappedFile::open(&file).unwrap();
     let results = match artifact::execute(mapped.bytes(), "main", &named(&case.inputs), &SingleThread) {

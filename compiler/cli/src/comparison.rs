@@ -2,6 +2,7 @@
 
 use crate::array::{Array, ArrayFile};
 use crate::inputs::{describe_port, expect};
+use crate::ports;
 use crate::summary::number;
 use crate::table::{Align, Table};
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
@@ -71,7 +72,7 @@ pub(crate) fn compare(
 ) -> Result<Vec<Comparison>, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let mut comparisons = Vec::new();
-    for ((port, result), reference) in program.outputs().iter().zip(results).zip(references) {
+    for ((port, result), reference) in ports::outputs(program).into_iter().zip(results).zip(references) {
         let Some(reference) = reference else { continue };
         if (result.dtype, &result.shape) != (reference.dtype, &reference.shape) {
             let message =
@@ -90,7 +91,7 @@ pub(crate) fn references(program: &Program<'_>, path: &Path) -> Result<Vec<Optio
     let mut file = ArrayFile::open(path)?;
     let names = file.names().to_vec();
     let mut references = Vec::new();
-    for port in program.outputs() {
+    for port in ports::outputs(program) {
         let prefixed = format!("out:{}", port.name);
         let name = [&prefixed, &port.name].into_iter().find(|name| names.contains(name));
         let array = name.map(|name| expect(port, program, file.read(name), path));
@@ -98,8 +99,8 @@ pub(crate) fn references(program: &Program<'_>, path: &Path) -> Result<Vec<Optio
     }
     for name in &names {
         let bare = name.strip_prefix("out:").unwrap_or(name);
-        let is_input = name.starts_with("in:") || program.input(name).is_ok();
-        if program.output(bare).is_err() && !is_input {
+        let is_input = name.starts_with("in:") || ports::input(program, name).is_some();
+        if ports::output(program, bare).is_none() && !is_input {
             let message = format!("program `{}` has no output `{bare}`", program.name());
             diagnostics.push(no_such_output(message, program).at(file.path()));
         }
@@ -112,9 +113,10 @@ pub(crate) fn references(program: &Program<'_>, path: &Path) -> Result<Vec<Optio
 }
 
 fn no_such_output(message: String, program: &Program<'_>) -> Diagnostic {
-    let outputs = program.outputs().iter();
-    let outputs: Vec<String> =
-        outputs.map(|port| format!("`{}` ({})", port.name, describe_port(program, port))).collect();
+    let outputs: Vec<String> = ports::outputs(program)
+        .into_iter()
+        .map(|port| format!("`{}` ({})", port.name, describe_port(program, port)))
+        .collect();
     Diagnostic::error(codes::OUTPUT_UNKNOWN, message).help(format!("its outputs are {}", outputs.join(", ")))
 }
 

@@ -1,6 +1,7 @@
 //! The inputs of a run: arrays from files matched to a program's inputs by name, random ones for the rest.
 
 use crate::array::{Array, ArrayFile, ReadError, describe, read_npy};
+use crate::ports;
 use crate::random::Random;
 use crate::size::{Known, Size};
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
@@ -68,12 +69,12 @@ impl InputArguments {
             self.read_archive(path, &program, &mut given, &mut diagnostics);
         }
         for (name, path) in &self.input {
-            match program.input(name) {
-                Ok(index) => {
-                    let array = expect(&program.inputs()[index], &program, read_npy(path), path);
+            match ports::input(&program, name) {
+                Some(index) => {
+                    let array = expect(ports::inputs(&program)[index], &program, read_npy(path), path);
                     given.extend(diagnostics.take(array).map(|array| (index, array)));
                 }
-                Err(_) => diagnostics.push(unknown(&program, name, path)),
+                None => diagnostics.push(unknown(&program, name, path)),
             }
         }
         let mut known = Known::new(program);
@@ -87,7 +88,7 @@ impl InputArguments {
         if let (Some(seed), false) = (self.random, diagnostics.has_errors()) {
             self.fill(seed, &program, &known, &mut given, &mut diagnostics);
         }
-        for (index, port) in program.inputs().iter().enumerate() {
+        for (index, port) in ports::inputs(&program).into_iter().enumerate() {
             if !given.contains_key(&index) && !diagnostics.has_errors() {
                 diagnostics.push(missing(&program, &given));
             }
@@ -118,16 +119,16 @@ impl InputArguments {
         for name in &names {
             let bare = name.strip_prefix("in:").unwrap_or(name);
             let plain = bare.len() == name.len();
-            match program.input(bare) {
+            match ports::input(program, bare) {
                 // The name with its prefix is the clearer one where both are there.
-                Ok(_) if plain && names.contains(&format!("in:{name}")) => {}
-                Ok(index) if self.input.iter().all(|(given, _)| given != bare) => {
-                    let array = expect(&program.inputs()[index], program, file.read(name), path);
+                Some(_) if plain && names.contains(&format!("in:{name}")) => {}
+                Some(index) if self.input.iter().all(|(given, _)| given != bare) => {
+                    let array = expect(ports::inputs(program)[index], program, file.read(name), path);
                     given.extend(diagnostics.take(array).map(|array| (index, array)));
                 }
-                Ok(_) => {}
-                Err(_) if plain && (name.starts_with("out:") || program.output(name).is_ok()) => {}
-                Err(_) => diagnostics.push(unknown(program, bare, path)),
+                Some(_) => {}
+                None if plain && (name.starts_with("out:") || ports::output(program, name).is_some()) => {}
+                None => diagnostics.push(unknown(program, bare, path)),
             }
         }
     }
@@ -141,7 +142,7 @@ impl InputArguments {
         diagnostics: &mut Diagnostics,
     ) {
         let mut unknown_sizes = Vec::new();
-        for (index, port) in program.inputs().iter().enumerate() {
+        for (index, port) in ports::inputs(program).into_iter().enumerate() {
             if given.contains_key(&index) {
                 continue;
             }
@@ -211,12 +212,15 @@ fn unknown(program: &Program<'_>, name: &str, path: &Path) -> Diagnostic {
 }
 
 fn missing(program: &Program<'_>, given: &BTreeMap<usize, Array>) -> Diagnostic {
-    let ports = program.inputs().iter().enumerate();
+    let ports = ports::inputs(program);
+    let total = ports.len();
     let missing: Vec<String> = ports
+        .into_iter()
+        .enumerate()
         .filter(|(index, _)| !given.contains_key(index))
         .map(|(_, port)| format!("`{}`, {}", port.name, describe_port(program, port)))
         .collect();
-    let message = format!("program `{}` lacks {} of {} inputs", program.name(), missing.len(), program.inputs().len());
+    let message = format!("program `{}` lacks {} of {} inputs", program.name(), missing.len(), total);
     missing
         .into_iter()
         .fold(Diagnostic::error(codes::RUN_INPUT_MISSING, message), Diagnostic::note)
@@ -224,7 +228,7 @@ fn missing(program: &Program<'_>, given: &BTreeMap<usize, Array>) -> Diagnostic 
 }
 
 fn list(program: &Program<'_>) -> String {
-    let ports = program.inputs().iter();
+    let ports = ports::inputs(program).into_iter();
     let ports: Vec<String> = ports.map(|port| format!("`{}` ({})", port.name, describe_port(program, port))).collect();
     if ports.is_empty() { "none".into() } else { ports.join(", ") }
 }

@@ -12,6 +12,7 @@ mod engine;
 mod execute;
 mod inputs;
 mod phase;
+mod ports;
 mod profile;
 mod random;
 mod reference;

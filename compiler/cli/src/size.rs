@@ -1,11 +1,12 @@
 //! Sizes on the command line, and the values of symbols that follow from them and from given arrays.
 
+use crate::ports;
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
 use m4c_compiler::project::DimSetting;
 use m4c_format::GuardKind;
 use m4c_format::description::Symbol;
 use m4c_format::expression;
-use m4c_runtime::{Bounds, Program};
+use m4c_runtime::{Artifact, Bounds, Program, StateBounds};
 use std::collections::BTreeMap;
 
 /// `NAME=VALUE`.
@@ -75,7 +76,7 @@ impl<'a> Known<'a> {
 
     /// Adds what the shape of an input determines. What does not fit is found when sizes are bound.
     pub(crate) fn learn(&mut self, input: usize, shape: &[usize]) {
-        let Some(port) = self.program.inputs().get(input) else { return };
+        let Some(port) = ports::inputs(&self.program).get(input).copied() else { return };
         for (&expr, &size) in port.dims.iter().zip(shape) {
             let affine = expression::affine(self.program.tables().expr(expr));
             let solved = affine.and_then(|affine| {
@@ -107,7 +108,7 @@ impl<'a> Known<'a> {
 
     /// The shape of an input, or the names of the symbols that are missing for it.
     pub(crate) fn shape(&self, input: usize) -> Result<Vec<usize>, Vec<&'a str>> {
-        let Some(port) = self.program.inputs().get(input) else { return Ok(Vec::new()) };
+        let Some(port) = ports::inputs(&self.program).get(input).copied() else { return Ok(Vec::new()) };
         let mut missing = Vec::new();
         let mut shape = Vec::new();
         for &expr in port.dims.iter() {
@@ -139,6 +140,30 @@ impl<'a> Known<'a> {
         bounds
     }
 
+    /// Bounds of states that just hold what the program reads and writes; nothing for the states of other programs.
+    pub(crate) fn state_bounds(&self) -> StateBounds<'a> {
+        let artifact = self.program.artifact();
+        let mut most: BTreeMap<&str, i64> = BTreeMap::new();
+        for axis in artifact.states().iter().flat_map(|state| &state.axes).filter(|axis| !axis.name.is_empty()) {
+            most.entry(&axis.name).or_insert(0);
+        }
+        for used in self.program.states() {
+            let Some(state) = artifact.states().get(used.state as usize) else { continue };
+            for port in [&used.read, &used.write].into_iter().flatten() {
+                for (axis, &expr) in state.axes.iter().zip(port.dims.iter()).filter(|(axis, _)| !axis.name.is_empty()) {
+                    let most = most.entry(&axis.name).or_insert(0);
+                    *most = (*most).max(self.value(expr).unwrap_or(0));
+                }
+            }
+        }
+        let mut bounds = StateBounds::new();
+        for (name, most) in most {
+            // A size above the largest one is reported where it is set or bound.
+            let _ = bounds.at_most(artifact, name, most);
+        }
+        bounds
+    }
+
     fn value(&self, expr: u32) -> Option<i64> {
         let tables = self.program.tables();
         let symbols: Vec<i64> =
@@ -152,10 +177,34 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Bounds of the artifact's states with these largest values. Names that no axis of a state has are left out.
+pub(crate) fn states_bounded<'a>(
+    mut bounds: StateBounds<'a>,
+    artifact: &'a Artifact<'_>,
+    given: &[Size],
+) -> Result<StateBounds<'a>, Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    for size in given.iter().filter(|size| has_axis(artifact, &size.name)) {
+        if bounds.at_most(artifact, &size.name, size.value).is_err() {
+            let message = format!("--bound {}={} is more than the model allows", size.name, size.value);
+            diagnostics.push(Diagnostic::error(codes::DIM_OUT_OF_RANGE, message));
+        }
+    }
+    diagnostics.finish(bounds).map(|(bounds, _)| bounds)
+}
+
+/// Whether a state of the artifact has a bound of this name.
+pub(crate) fn has_axis(artifact: &Artifact<'_>, name: &str) -> bool {
+    artifact.states().iter().flat_map(|state| &state.axes).any(|axis| !axis.name.is_empty() && axis.name == name)
+}
+
 /// Bounds with these largest values.
 pub(crate) fn bounded(mut bounds: Bounds, program: &Program<'_>, given: &[Size]) -> Result<Bounds, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     for size in given {
+        if program.symbol(&size.name).is_err() && has_axis(program.artifact(), &size.name) {
+            continue;
+        }
         let Ok(index) = program.symbol(&size.name) else {
             diagnostics.push(unknown_symbol(program, &size.name));
             continue;

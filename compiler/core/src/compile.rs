@@ -7,8 +7,9 @@ use crate::import::import;
 use crate::lower::lower;
 use crate::onnx::ModelFile;
 use crate::phase::Phase;
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
+use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
 use std::path::Path;
@@ -88,8 +89,24 @@ pub fn graph_after(
     if last < Phase::Plan {
         return Ok(lowered.graph);
     }
+    // Which ports are states is decided over all programs.
+    let mut uses = Vec::new();
+    if !project.states.is_empty() {
+        let mut all = Vec::with_capacity(project.programs.len());
+        for other in &project.programs {
+            let same = std::ptr::eq(other, source);
+            all.push(if same {
+                lowered.graph.clone()
+            } else {
+                graphs(project, other, target, last, &mut Silent)?.graph
+            });
+        }
+        let position = project.programs.iter().position(|other| std::ptr::eq(other, source)).unwrap_or(0);
+        uses = resolve(&project.states, &all.iter().collect::<Vec<_>>())?.swap_remove(position);
+    }
     let mut report = lowered.report;
-    Ok(planned(&lowered.graph, target, &mut report, observer)?.graph)
+    planned(&lowered.graph, &uses, target, &mut report, observer)?;
+    Ok(lowered.graph.compacted())
 }
 
 /// Compiles all programs of a project into one artifact file. Nothing is left behind on failure.
@@ -103,10 +120,13 @@ pub fn compile(
     observer: &mut dyn Observer,
 ) -> Result<(Report, Diagnostics), Diagnostics> {
     let (mut plans, mut report, mut diagnostics) = (Vec::new(), Report::default(), Diagnostics::new());
-    let mut sources = Vec::new();
+    let (mut sources, mut graphs_of) = (Vec::new(), Vec::new());
     for source in &project.programs {
-        let mut lowered = graphs(project, source, target, Phase::Lower, observer)?;
-        plans.push(planned(&lowered.graph, target, &mut lowered.report, observer)?);
+        graphs_of.push(graphs(project, source, target, Phase::Lower, observer)?);
+    }
+    let uses = resolve(&project.states, &graphs_of.iter().map(|lowered| &lowered.graph).collect::<Vec<_>>())?;
+    for (mut lowered, uses) in graphs_of.into_iter().zip(&uses) {
+        plans.push(planned(&lowered.graph, uses, target, &mut lowered.report, observer)?);
         diagnostics.extend(lowered.diagnostics);
         sources.extend(lowered.sources);
         report.programs.push(lowered.report);
@@ -192,13 +212,14 @@ fn timed(
 
 fn planned(
     graph: &Graph,
+    uses: &[StateUse],
     target: &dyn Target,
     report: &mut ProgramReport,
     observer: &mut dyn Observer,
 ) -> Result<Plan, Diagnostics> {
     observer.begin(&report.name, Phase::Plan);
     let start = Instant::now();
-    let plan = plan(graph, target)?;
+    let plan = plan_with(graph, uses, target)?;
     let elapsed = start.elapsed();
     report.seconds.push((Phase::Plan.to_string(), elapsed.as_secs_f64()));
     report.steps = plan.steps.len();
@@ -242,8 +263,13 @@ fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
         .programs
         .iter()
         .flat_map(|program| program.dims.iter().map(move |setting| format!("{}: {}", program.name, dim(setting))));
+    let state = |state: &StateDeclaration| {
+        let patterns = |of: &[PortPattern]| of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        format!("state.{}: {} -> {}", state.name, patterns(&state.from), patterns(&state.to))
+    };
+    let states = project.states.iter().map(state);
     let target = format!("--target {}", target.profile().id);
-    [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).collect()
+    [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
 }
 
 /// Common settings of dimensions that the program has, then its own. A name that it lacks is an error where it is the

@@ -12,3 +12,4 @@ pub mod onnx_out;
 pub mod phase;
 pub mod plan;
 pub mod project;
+pub mod states;

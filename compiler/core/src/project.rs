@@ -1,6 +1,7 @@
 //! What to compile: one model, or the programs that an `m4.toml` joins.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
+use crate::states::{PortPattern, StateDeclaration};
 use m4c_ir::Range;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub struct Project {
     pub programs: Vec<ProgramSource>,
     /// Dimensions of every program that has them; at least one must.
     pub dims: Vec<DimSetting>,
+    /// What the programs share beyond a run.
+    pub states: Vec<StateDeclaration>,
 }
 
 /// A program and the model it comes from.
@@ -86,6 +89,8 @@ struct Manifest {
     #[serde(default)]
     dims: BTreeMap<String, DimValue>,
     program: BTreeMap<String, ProgramTable>,
+    #[serde(default)]
+    state: BTreeMap<String, StateTable>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +99,28 @@ struct ProgramTable {
     model: PathBuf,
     #[serde(default)]
     dims: BTreeMap<String, DimValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateTable {
+    #[serde(default)]
+    from: Patterns,
+    to: Patterns,
+}
+
+/// One pattern or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Patterns {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Patterns {
+    fn default() -> Patterns {
+        Patterns::Many(Vec::new())
+    }
 }
 
 /// A number, or a range as text.
@@ -107,7 +134,11 @@ enum DimValue {
 impl Project {
     /// One model as the only program of an artifact.
     pub fn of_model(model: impl Into<PathBuf>, name: impl Into<String>, dims: Vec<DimSetting>) -> Project {
-        Project { programs: vec![ProgramSource { name: name.into(), model: model.into(), dims: Vec::new() }], dims }
+        Project {
+            programs: vec![ProgramSource { name: name.into(), model: model.into(), dims: Vec::new() }],
+            dims,
+            states: Vec::new(),
+        }
     }
 
     /// Opens an `.onnx` file as one program `main`, or an `m4.toml`. `dims` win over what the manifest says.
@@ -153,7 +184,9 @@ impl Project {
                     .help("add a table such as [program.main] with model = \"model.onnx\""),
             );
         }
-        diagnostics.finish(Project { programs, dims: common }).map(|(project, _)| project)
+        let states = manifest.state.iter().map(|(name, table)| state(name, table, text, path, &mut diagnostics));
+        let states = states.collect();
+        diagnostics.finish(Project { programs, dims: common, states }).map(|(project, _)| project)
     }
 }
 
@@ -173,6 +206,27 @@ fn settings(
         settings.extend(diagnostics.take(parsed));
     }
     settings
+}
+
+fn state(name: &str, table: &StateTable, text: &str, path: &Path, diagnostics: &mut Diagnostics) -> StateDeclaration {
+    let place = line_of(text, path, &format!("state.{name}"));
+    let mut read = |patterns: &Patterns| -> Vec<PortPattern> {
+        let texts = match patterns {
+            Patterns::One(one) => std::slice::from_ref(one),
+            Patterns::Many(many) => many,
+        };
+        let mut syntax = |error: String| {
+            let message = format!("[state.{name}]: {error}");
+            diagnostics.push(Diagnostic::error(codes::M4_TOML_SYNTAX, message).at(place.clone()));
+        };
+        texts.iter().filter_map(|text| text.parse().map_err(&mut syntax).ok()).collect()
+    };
+    let (from, to) = (read(&table.from), read(&table.to));
+    if to.is_empty() && !diagnostics.has_errors() {
+        let message = format!("[state.{name}]: `to` names no input");
+        diagnostics.push(Diagnostic::error(codes::M4_TOML_SYNTAX, message).at(place.clone()));
+    }
+    StateDeclaration { name: name.into(), from, to, place }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {

@@ -1,14 +1,17 @@
 //! `m4c inspect`: what is in an artifact.
 
+mod states;
+
+use self::states::{StateMemory, StateRow, StateUseRow, state_memory};
 use super::{Outcome, fine};
 use crate::console::Console;
 use crate::inputs::describe_port;
-use crate::size::{Size, bounded, describe_symbol};
+use crate::size::{Size, bounded, describe_symbol, has_axis, states_bounded};
 use crate::table::{Align, Table, bytes, count};
 use crate::{artifact, targets};
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
 use m4c_format::Place;
-use m4c_runtime::{Artifact, Bounds, Code, Program, describe};
+use m4c_runtime::{Artifact, Bounds, Code, Program, StateBounds, describe};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,7 +29,7 @@ pub(crate) struct Inspect {
     #[arg(long, value_name = "NAME")]
     program: Option<String>,
 
-    /// The largest size of a dimension for the memory needs, as in seq=512; may be repeated
+    /// The largest size of a dimension or an axis of states for the memory needs, as in seq=512; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     bound: Vec<Size>,
 
@@ -48,6 +51,9 @@ Examples:
   What it takes and gives, and how much memory it needs for up to 512 tokens:
     m4c inspect encoder.m4fw --bound seq=512
 
+  How much its states take for up to 2048 rows of four sequences:
+    m4c inspect decoder.m4fw --bound kv=2048 --bound batch=4
+
   Which kernels it uses:
     m4c inspect encoder.m4fw --ops
 
@@ -65,6 +71,9 @@ struct Report {
     /// Present with `--verify`; a mismatch is an error instead.
     segments_verified: Option<bool>,
     constants: usize,
+    states: Vec<StateRow>,
+    /// Bytes of all states, or why that cannot be said.
+    state_memory: StateMemory,
     programs: Vec<ProgramRow>,
 }
 
@@ -86,6 +95,7 @@ struct ProgramRow {
     name: String,
     inputs: Vec<PortRow>,
     outputs: Vec<PortRow>,
+    states: Vec<StateUseRow>,
     /// As `name = low..high:step`.
     symbols: Vec<String>,
     guards: Vec<String>,
@@ -162,8 +172,10 @@ impl Inspect {
             blake3: hex(&segment.hash),
         });
         let mut diagnostics = Diagnostics::new();
+        let state_bounds = states_bounded(StateBounds::new(), artifact, &self.bound)?;
         for size in &self.bound {
             if programs.iter().all(|program| program.symbol(&size.name).is_err())
+                && !has_axis(artifact, &size.name)
                 && let Some(program) = programs.first()
                 && let Err(more) = bounded(Bounds::of(program), program, std::slice::from_ref(size))
             {
@@ -194,6 +206,8 @@ impl Inspect {
             segments: segments.collect(),
             segments_verified: self.verify.then_some(true),
             constants: artifact.constants().len(),
+            states: artifact.states().iter().map(StateRow::of).collect(),
+            state_memory: state_memory(artifact, &state_bounds),
             programs: rows,
         };
         diagnostics.finish(report).map(|(report, _)| report)
@@ -231,6 +245,7 @@ fn program_row(program: &Program<'_>, bounds: &Bounds, step_list: Option<Vec<Ste
         name: program.name().to_owned(),
         inputs: ports(program.inputs()),
         outputs: ports(program.outputs()),
+        states: program.states().iter().filter_map(|used| StateUseRow::of(program, used)).collect(),
         symbols: tables.symbols().iter().map(describe_symbol).collect(),
         guards: tables.guards().iter().map(|guard| guard.text.clone()).collect(),
         memory: memory(program, bounds),
@@ -315,6 +330,7 @@ impl Report {
         if self.segments_verified == Some(true) {
             out += "all segments match their hashes\n";
         }
+        states::write(&self.states, &self.state_memory, &mut out);
         for program in &self.programs {
             program.write(&mut out, with_steps);
         }
@@ -329,6 +345,9 @@ impl ProgramRow {
             for port in ports {
                 let _ = writeln!(out, "  {kind:6} {} : {}", port.name, port.text);
             }
+        }
+        for used in &self.states {
+            let _ = writeln!(out, "  state  {}", used.text());
         }
         for symbol in &self.symbols {
             let _ = writeln!(out, "  size   {symbol}");

@@ -7,10 +7,10 @@ use crate::console::Console;
 use crate::execute::{default_threads, execute};
 use crate::inputs::InputArguments;
 use crate::profile::{Profile, ProfileReport};
-use crate::size::{Size, bounded};
+use crate::size::{Size, bounded, states_bounded};
 use crate::summary::{Summary, number};
 use crate::table::{Align, Table};
-use crate::{array, artifact};
+use crate::{array, artifact, ports};
 use m4c_compiler::diagnostic::Diagnostics;
 use m4c_runtime::{Observer, Program};
 use serde::Serialize;
@@ -19,7 +19,8 @@ use std::path::PathBuf;
 /// Run a program of an artifact
 ///
 /// Takes inputs from NumPy files or makes random ones, prints type, shape and range of every output, and compares with
-/// expected results. Sizes are taken from the inputs. Exits with 1 where a comparison fails.
+/// expected results. Sizes are taken from the inputs. States are set and read under the names of the inputs and outputs
+/// that they replaced. Exits with 1 where a comparison fails.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, mut_arg("size", |size| size.visible_alias("dim")))]
 pub(crate) struct Run {
@@ -49,9 +50,9 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", help_heading = "Running", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 
-    /// Make the session for sizes up to this, as in seq=512; may be repeated
+    /// Make session and states for sizes up to this, as in seq=512; may be repeated
     ///
-    /// By default the session is made for just the sizes of the inputs.
+    /// By default both are made for just the sizes of the inputs.
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
     bound: Vec<Size>,
 
@@ -95,6 +96,7 @@ impl Run {
         let program = artifact::program(&artifact, self.program.as_deref(), &self.artifact)?;
         let (inputs, known) = self.inputs.gather(program)?;
         let bounds = bounded(known.bounds(), &program, &self.bound)?;
+        let state_bounds = states_bounded(known.state_bounds(), &artifact, &self.bound)?;
         // Before the run, so that a wrong file does not cost one.
         let references = match &self.compare {
             Some(path) => Some(references(&program, path)?),
@@ -103,7 +105,7 @@ impl Run {
         let profile = self.profile.then(Profile::default);
         let threads = self.threads.map_or_else(default_threads, usize::from);
         let observer = profile.as_ref().map(|profile| profile as &dyn Observer);
-        let outcome = execute(program, &inputs, &bounds, threads, observer)?;
+        let outcome = execute(program, &inputs, &bounds, &state_bounds, threads, observer)?;
         if let Some(path) = &self.outputs {
             write_npz(path, &named(&program, &outcome.outputs))?;
         }
@@ -133,7 +135,7 @@ impl Run {
 }
 
 fn named<'a>(program: &Program<'_>, outputs: &'a [array::Array]) -> Vec<(String, &'a Array)> {
-    program.outputs().iter().map(|port| port.name.clone()).zip(outputs).collect()
+    ports::outputs(program).into_iter().map(|port| port.name.clone()).zip(outputs).collect()
 }
 
 fn text(report: &Report<'_>) -> String {

@@ -13,13 +13,15 @@ use crate::summary::number;
 use crate::table::{Align, Table};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
 use crate::watch::Watch;
-use crate::{artifact, size, usage_error};
+use crate::{artifact, ports, size, usage_error};
 use m4c_compiler::compile::{Silent, compile, graph_after};
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
+use m4c_ir::Graph;
 use m4c_runtime::Program;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Compile a model and compare the artifact with the interpreter, phase by phase if need be, or with another engine
@@ -90,7 +92,7 @@ impl Verify {
         if self.torchscript.is_some() && self.against != Some(EngineName::Torch) {
             usage_error("--torchscript is for --against torch");
         }
-        let project = self.project()?;
+        let (project, name) = self.project()?;
         let target = self.target.target()?;
         let folder = tempfile::tempdir().map_err(|error| {
             let message = format!("cannot make a temporary folder: {error}");
@@ -103,7 +105,7 @@ impl Verify {
 
         let file = artifact::map(&path)?;
         let artifact = artifact::open(&path, &file)?;
-        let program = artifact::program(&artifact, None, &self.model)?;
+        let program = artifact::program(&artifact, Some(&name), &self.model)?;
         let (inputs, known) = self.inputs.gather(program)?;
         let graph = |phase: Phase| graph_after(&project, program.name(), &*target, phase, &mut Silent);
         let interpret = |phase: Phase| -> Result<Vec<Array>, Diagnostics> {
@@ -118,17 +120,20 @@ impl Verify {
                 check.compare(&name_of(*phase), &interpret(*phase)?, &imported, &reference);
             }
         }
-        let outcome = execute(program, &inputs, &known.bounds(), default_threads(), None)?;
+        let outcome = execute(program, &inputs, &known.bounds(), &known.state_bounds(), default_threads(), None)?;
         check.compare("artifact", &outcome.outputs, &imported, &reference);
         if let Some(engine) = self.against {
-            let model = self.torchscript.as_deref().unwrap_or(&project.programs[0].model);
-            let name = match engine {
+            let source = project.programs.iter().find(|source| source.name == name);
+            let onnx = source.map_or(self.model.as_path(), |source| &source.model);
+            let model = self.torchscript.as_deref().unwrap_or(onnx);
+            let peer = match engine {
                 EngineName::Tract => "tract",
                 EngineName::Torch => "torch",
             };
-            let theirs = engine::run(engine, model, &program, &inputs)?;
-            check.compare(&imported, &reference, name, &theirs);
-            check.compare("artifact", &outcome.outputs, name, &theirs);
+            let theirs =
+                in_order_of_ports(&graph(Phase::Import)?, &program, engine::run(engine, model, &program, &inputs)?);
+            check.compare(&imported, &reference, peer, &theirs);
+            check.compare("artifact", &outcome.outputs, peer, &theirs);
         }
         if self.json {
             console.print_json(&check.rows)?
@@ -139,18 +144,26 @@ impl Verify {
         if check.failed.is_empty() { fine() } else { Err(check.failed) }
     }
 
-    /// The one program that is verified.
-    fn project(&self) -> Result<Project, Diagnostics> {
+    /// The program that is verified, with the others only where they share states.
+    fn project(&self) -> Result<(Project, String), Diagnostics> {
         let mut project = Project::open(&self.model, &size::settings(&self.dim)?)?;
         let names: Vec<String> = project.programs.iter().map(|program| program.name.clone()).collect();
-        if let Some(name) = &self.program {
-            project.programs.retain(|program| program.name == *name);
+        let name = match (&self.program, &*names) {
+            (Some(name), _) if names.contains(name) => name.clone(),
+            (None, [only]) => only.clone(),
+            _ => return Err(choose(&names, &self.model).into()),
+        };
+        if project.states.is_empty() {
+            project.programs.retain(|program| program.name == name);
         }
-        match project.programs.len() {
-            1 => Ok(project),
-            _ => Err(choose(&names, &self.model).into()),
-        }
+        Ok((project, name))
     }
+}
+
+/// Results in the order of a model's outputs, as a program has them.
+fn in_order_of_ports(graph: &Graph, program: &Program<'_>, results: Vec<Array>) -> Vec<Array> {
+    let named: BTreeMap<&str, Array> = graph.outputs().iter().map(|output| &*output.name).zip(results).collect();
+    ports::outputs(program).into_iter().filter_map(|port| named.get(&*port.name).cloned()).collect()
 }
 
 fn choose(names: &[String], model: &Path) -> Diagnostic {

@@ -1,6 +1,7 @@
 //! The reference interpreter over a graph, with inputs and outputs in the order of a program.
 
 use crate::array::Array;
+use crate::ports;
 use m4c_compiler::diagnostic::{Diagnostic, codes};
 use m4c_ir::interpret::{InterpretError, interpret};
 use m4c_ir::{Graph, ValueId};
@@ -19,13 +20,12 @@ pub(crate) fn run(
     let mut given = Vec::new();
     for &input in graph.inputs() {
         let name = graph.input_name(input);
-        let array = program.input(name).ok().and_then(|index| inputs.get(index));
+        let array = ports::input(program, name).and_then(|index| inputs.get(index));
         given.push(array.and_then(Array::to_tensor).ok_or_else(|| lost("input", name))?);
     }
     let outputs = interpret(graph, &given).map_err(|error| failure(what, graph, &error))?;
-    program
-        .outputs()
-        .iter()
+    ports::outputs(program)
+        .into_iter()
         .map(|port| {
             let position = graph.outputs().iter().position(|output| output.name == port.name);
             let tensor = position.and_then(|position| outputs.get(position));

@@ -28,7 +28,7 @@ pub(crate) fn run(model: &Path, program: &Program<'_>, inputs: &[Array]) -> Resu
     }
     let mut tensors = Vec::new();
     flatten(module.forward_is(&given).map_err(fail)?, &mut tensors);
-    if tensors.len() != program.outputs().len() {
+    if tensors.len() != crate::ports::outputs(program).len() {
         return Err(failure("torch", model, format!("it gives {} outputs", tensors.len())));
     }
     let mut outputs = Vec::new();

@@ -3,6 +3,7 @@
 use super::failure;
 use crate::aligned::Aligned;
 use crate::array::Array;
+use crate::ports;
 use m4c_compiler::diagnostic::Diagnostic;
 use m4c_ops::DType;
 use m4c_runtime::Program;
@@ -15,7 +16,7 @@ use tract_onnx::prelude::{
 pub(crate) fn run(model: &Path, program: &Program<'_>, inputs: &[Array]) -> Result<Vec<Array>, Diagnostic> {
     let outputs = compute(model, program, inputs)
         .map_err(|error| failure("tract", model, format!("{error:#}").lines().next().unwrap_or_default()))?;
-    if outputs.len() != program.outputs().len() {
+    if outputs.len() != ports::outputs(program).len() {
         return Err(failure("tract", model, format!("it gives {} outputs", outputs.len())));
     }
     Ok(outputs)
@@ -29,7 +30,7 @@ fn compute(path: &Path, program: &Program<'_>, inputs: &[Array]) -> TractResult<
     let mut given = tvec!();
     for (position, outlet) in outlets.iter().enumerate() {
         let name = &model.node(outlet.node).name;
-        let array = program.input(name).ok().and_then(|index| inputs.get(index));
+        let array = ports::input(program, name).and_then(|index| inputs.get(index));
         let Some(array) = array else { return Err(message(format!("input `{name}` is not in the artifact"))) };
         let Some(dtype) = datum_type(array.dtype) else {
             return Err(message(format!("input `{name}` is {}", array.dtype)));

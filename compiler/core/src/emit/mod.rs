@@ -5,6 +5,7 @@ mod elements;
 mod expressions;
 mod program;
 mod provenance;
+mod states;
 
 pub use provenance::{Provenance, Source};
 
@@ -88,9 +89,11 @@ pub(crate) fn write<W: Write + Seek>(
     let mut writer = Writer::new(file);
     let mut constants = Constants::new(plans, target, observer);
     let mut programs = Vec::with_capacity(plans.len());
+    let shared = states::shared(plans);
+    writer.set_states(shared.iter().map(|state| states::describe(state)).collect());
     for plan in plans {
         let ids = constants.write(plan, &mut writer)?;
-        programs.push(program::describe(plan, &ids)?);
+        programs.push(program::describe(plan, &ids, &shared)?);
     }
     let mut file = writer.finish(programs, provenance.describe())?;
     Ok(file.seek(SeekFrom::End(0))?)

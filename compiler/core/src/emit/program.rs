@@ -3,13 +3,18 @@
 use super::Failure;
 use super::expressions::Expressions;
 use crate::plan::{Place, Plan, Port, Tensor};
+use crate::states::State;
 use m4c_format::description::{self, Operand};
 use m4c_format::{ConstantId, GuardKind};
 use m4c_ops::DType;
 use std::collections::BTreeMap;
 
-/// The description of a plan whose constants have these numbers.
-pub(super) fn describe(plan: &Plan, constants: &[ConstantId]) -> Result<description::Program, Failure> {
+/// The description of a plan whose constants have these numbers, in an artifact of these states.
+pub(super) fn describe(
+    plan: &Plan,
+    constants: &[ConstantId],
+    shared: &[&State],
+) -> Result<description::Program, Failure> {
     let mut program = Describe { constants, exprs: Expressions::new(plan.symbols.iter().map(|s| &*s.name)) };
     let symbols = plan.symbols.iter().map(|symbol| description::Symbol {
         name: symbol.name.clone(),
@@ -20,6 +25,13 @@ pub(super) fn describe(plan: &Plan, constants: &[ConstantId]) -> Result<descript
     let symbols = symbols.collect();
     let inputs = program.ports(&plan.inputs)?;
     let outputs = program.ports(&plan.outputs)?;
+    let mut states = Vec::with_capacity(plan.states.len());
+    for planned in &plan.states {
+        let state = shared.iter().position(|state| state.name == planned.state.name);
+        let state = number(state.ok_or_else(|| Failure::bug("a plan names no state"))?)?;
+        let mut port = |port: &Option<Port>| port.as_ref().map(|port| program.port(port).map(Box::new)).transpose();
+        states.push(description::StateUse { state, read: port(&planned.read)?, write: port(&planned.write)? });
+    }
     let mut guards = Vec::with_capacity(plan.guards.len());
     for guard in &plan.guards {
         let kind = match guard.kind {
@@ -68,7 +80,7 @@ pub(super) fn describe(plan: &Plan, constants: &[ConstantId]) -> Result<descript
         kernels,
         steps,
         nodes,
-        states: Vec::new(),
+        states,
     })
 }
 
@@ -81,15 +93,15 @@ impl Describe<'_> {
     fn ports(&mut self, ports: &[Port]) -> Result<Vec<description::Port>, Failure> {
         let mut described = Vec::with_capacity(ports.len());
         for port in ports {
-            let dims = self.exprs.dims(&port.fact.shape)?;
-            described.push(description::Port {
-                name: port.name.clone(),
-                dtype: dtype(port.fact.dtype),
-                dims,
-                tolerance: port.tolerance as f32,
-            });
+            described.push(self.port(port)?);
         }
         Ok(described)
+    }
+
+    fn port(&mut self, port: &Port) -> Result<description::Port, Failure> {
+        let dims = self.exprs.dims(&port.fact.shape)?;
+        let (name, dtype) = (port.name.clone(), dtype(port.fact.dtype));
+        Ok(description::Port { name, dtype, dims, tolerance: port.tolerance as f32 })
     }
 
     fn tensor(&mut self, tensor: &Tensor) -> Result<Operand, Failure> {
@@ -97,6 +109,8 @@ impl Describe<'_> {
             Place::Input(index) => (m4c_format::Place::Input, number(index)?),
             Place::Output(index) => (m4c_format::Place::Output, number(index)?),
             Place::Buffer(index) => (m4c_format::Place::Buffer, number(index)?),
+            Place::State(index) => (m4c_format::Place::State, number(index)?),
+            Place::NextState(index) => (m4c_format::Place::NextState, number(index)?),
             Place::Constant(index) => {
                 let id = self.constants.get(index).ok_or_else(|| Failure::bug("a plan names no constant"))?;
                 // Constants know their own sizes.

@@ -1,8 +1,10 @@
 //! Puts the chosen steps in order and every value in its place.
 
 use super::choose::{Choice, choose};
-use super::{Buffer, Place, Plan, Port, Step, StoredConstant, Tensor, bytes, symbols, tolerance};
+use super::states::{self, Ports, Stored};
+use super::{Buffer, Place, Plan, PlannedState, Port, Step, StoredConstant, Tensor, bytes, symbols, tolerance};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::states::StateUse;
 use m4c_ir::{Graph, ValueId};
 use m4c_ops::{Guard, Op};
 use m4c_target::{StepOperand, Target};
@@ -14,34 +16,54 @@ use std::collections::BTreeMap;
 /// Sizes that nothing determines, guards that no size meets, tensors of too many axes, and a target that contradicts
 /// itself.
 pub fn plan(graph: &Graph, target: &dyn Target) -> Result<Plan, Diagnostics> {
+    plan_with(graph, &[], target)
+}
+
+/// The plan of a graph of which some inputs and outputs are states.
+///
+/// # Errors
+/// Those of [`plan`].
+pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Result<Plan, Diagnostics> {
     let graph = graph.compacted();
-    let choices = choose(&graph, target)?;
     let classes = tolerance::classes(&graph);
-    let port = |name: &str, value: ValueId, tolerance: f64| Port {
-        name: name.into(),
-        fact: graph.fact(value).clone(),
-        tolerance,
+    let input =
+        |value: ValueId| Port { name: graph.input_name(value).into(), fact: graph.fact(value).clone(), tolerance: 0.0 };
+    let output = |output: &m4c_ir::graph::Output| Port {
+        name: output.name.clone(),
+        fact: graph.fact(output.value).clone(),
+        tolerance: classes.get(&output.value).map_or(0.0, |(class, dtype)| class.model_tolerance(*dtype)),
     };
-    let inputs = graph.inputs().iter().map(|&value| port(graph.input_name(value), value, 0.0)).collect();
-    let outputs = graph.outputs().iter().map(|output| {
-        let tolerance = classes.get(&output.value).map_or(0.0, |(class, dtype)| class.model_tolerance(*dtype));
-        port(&output.name, output.value, tolerance)
+    let (mut inputs, mut outputs): (Vec<Port>, Vec<Port>) =
+        (graph.inputs().iter().map(|&value| input(value)).collect(), graph.outputs().iter().map(output).collect());
+    let take = |ports: &mut Vec<Port>, name: &Option<String>| {
+        let found = ports.iter().position(|port| Some(&port.name) == name.as_ref());
+        found.map(|index| ports.remove(index))
+    };
+    let states = uses.iter().map(|used| PlannedState {
+        state: used.state.clone(),
+        read: take(&mut inputs, &used.read),
+        write: take(&mut outputs, &used.write),
     });
+    let states = states.collect();
+    let Stored { graph: stored, uses } = states::stored(&graph, uses)?;
+    let grown = uses.iter().filter_map(|ports| ports.grown).collect();
+    let choices = choose(&stored, &grown, target)?;
     let mut plan = Plan {
         name: graph.name.clone(),
         executor: target.profile().id.clone(),
         symbols: Vec::new(),
         guards: graph.guards.iter().filter(|guard| guard.known() != Some(true)).cloned().collect(),
         inputs,
-        outputs: outputs.collect(),
+        outputs,
+        states,
         constants: Vec::new(),
         buffers: Vec::new(),
         steps: Vec::new(),
-        graph,
+        graph: stored,
     };
     check_guards(&plan.guards)?;
     check_ranks(&plan)?;
-    Builder::new(&mut plan, &choices).build(target)?;
+    Builder::new(&mut plan, &choices, &uses).build(target)?;
     plan.symbols = symbols::symbols(&plan)?;
     Ok(plan)
 }
@@ -49,45 +71,87 @@ pub fn plan(graph: &Graph, target: &dyn Target) -> Result<Plan, Diagnostics> {
 struct Builder<'p> {
     plan: &'p mut Plan,
     choices: &'p BTreeMap<ValueId, Choice>,
-    /// Where inputs lie, and the results of steps so far and those that outputs take.
+    /// What of the graph the states stand for.
+    uses: &'p [Ports],
+    /// Where inputs lie, and the results of steps so far and those that outputs and states take.
     places: BTreeMap<ValueId, Place>,
     constant_of: BTreeMap<(ValueId, Option<&'static str>), usize>,
 }
 
 impl<'p> Builder<'p> {
-    fn new(plan: &'p mut Plan, choices: &'p BTreeMap<ValueId, Choice>) -> Builder<'p> {
-        let inputs = plan.graph.inputs().iter().enumerate();
-        let places = inputs.map(|(index, &value)| (value, Place::Input(index))).collect();
-        Builder { plan, choices, places, constant_of: BTreeMap::new() }
+    fn new(plan: &'p mut Plan, choices: &'p BTreeMap<ValueId, Choice>, uses: &'p [Ports]) -> Builder<'p> {
+        let mut places = BTreeMap::new();
+        let mut inputs = 0..;
+        for &value in plan.graph.inputs() {
+            let state = uses.iter().position(|ports| ports.read == Some(value));
+            places.insert(value, state.map_or_else(|| Place::Input(inputs.next().unwrap_or(0)), Place::State));
+        }
+        Builder { plan, choices, uses, places, constant_of: BTreeMap::new() }
     }
 
     fn build(mut self, target: &dyn Target) -> Result<(), Diagnostics> {
         let copied = self.place_outputs();
+        self.place_rows();
+        let mut diagnostics = Diagnostics::new();
         for value in self.plan.graph.order() {
-            if let Some(Choice::Step(step)) = self.choices.get(&value) {
-                self.push_step(value, step);
+            match self.choices.get(&value) {
+                Some(Choice::Step(step)) => self.push_step(value, step),
+                Some(Choice::Grown(rows)) => {
+                    let place = self.places[&value];
+                    if self.places.get(&self.root(*rows)) != Some(&place) {
+                        diagnostics.take(self.push_copy(*rows, place, target));
+                    }
+                }
+                _ => {}
             }
         }
-        let mut diagnostics = Diagnostics::new();
-        for output in copied {
-            diagnostics.take(self.push_copy(output, target));
+        for (value, place) in copied {
+            diagnostics.take(self.push_copy(value, place, target));
         }
         if diagnostics.is_empty() { Ok(()) } else { Err(diagnostics) }
     }
 
-    /// Lets steps write the outputs that they compute. Gives the others: inputs, constants and second names.
-    fn place_outputs(&mut self) -> Vec<usize> {
+    /// Lets steps write the outputs and states that they compute. Gives the others: inputs, constants and second names.
+    fn place_outputs(&mut self) -> Vec<(ValueId, Place)> {
         let mut copied = Vec::new();
+        let mut outputs = 0..;
         for (index, output) in self.plan.graph.outputs().iter().enumerate() {
+            let state = self.uses.iter().position(|ports| ports.write == Some(index));
+            let place = state.map_or_else(|| Place::Output(outputs.next().unwrap_or(0)), Place::NextState);
             let root = self.root(output.value);
-            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_)));
-            if computed && !self.places.contains_key(&root) {
-                self.places.insert(root, Place::Output(index));
+            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_) | Choice::Grown(_)));
+            let grown = self.uses.iter().position(|ports| ports.grown.is_some_and(|(whole, _)| whole == root));
+            // A state that rows are added to has its place, whatever else bears its name.
+            if computed && !self.places.contains_key(&root) && (grown.is_none() || grown == state) {
+                self.places.insert(root, place);
             } else {
-                copied.push(index);
+                copied.push((output.value, place));
             }
         }
         copied
+    }
+
+    /// Lets steps write new rows of a state where they belong, unless something else reads them.
+    fn place_rows(&mut self) {
+        let mut readers: BTreeMap<ValueId, usize> = BTreeMap::new();
+        for (&value, choice) in self.choices {
+            let read = match choice {
+                Choice::Step(_) => self.plan.graph.operands(value).into_iter().flatten().collect(),
+                Choice::Grown(rows) => vec![*rows],
+                Choice::Input | Choice::Stored | Choice::View(_) => Vec::new(),
+            };
+            for value in read {
+                *readers.entry(self.root(value)).or_default() += 1;
+            }
+        }
+        for (index, ports) in self.uses.iter().enumerate() {
+            let Some((_, rows)) = ports.grown else { continue };
+            let root = self.root(rows);
+            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_)));
+            if computed && readers.get(&root) == Some(&1) && !self.places.contains_key(&root) {
+                self.places.insert(root, Place::NextState(index));
+            }
+        }
     }
 
     /// The value whose memory a value lies in.
@@ -152,17 +216,21 @@ impl<'p> Builder<'p> {
         })
     }
 
-    fn push_copy(&mut self, index: usize, target: &dyn Target) -> Result<(), Diagnostic> {
-        let output = self.plan.graph.outputs()[index].clone();
-        let fact = self.plan.graph.fact(output.value).clone();
+    fn push_copy(&mut self, value: ValueId, place: Place, target: &dyn Target) -> Result<(), Diagnostic> {
+        let fact = self.plan.graph.fact(value).clone();
+        let name = match place {
+            Place::Output(index) => format!("output {}", self.plan.outputs[index].name),
+            Place::NextState(index) => format!("state {}", self.plan.states[index].state.name),
+            other => other.to_string(),
+        };
         let kernel = target.copy(fact.dtype).map_err(|reason| {
-            let message = format!("output `{}` is {fact} and must be copied: {reason}", output.name);
+            let (kind, name) = name.split_once(' ').unwrap_or(("value", &name));
+            let message = format!("{kind} `{name}` is {fact} and must be copied: {reason}");
             Diagnostic::error(codes::OUTPUT_NOT_COPIED, message).help("cast it in the model to a type of whole bytes")
         })?;
-        let operands = vec![Some(self.read(output.value, None))];
-        let result = Tensor { place: Place::Output(index), fact };
-        let scope = format!("output {}", output.name);
-        self.plan.steps.push(Step { kernel, operands, result, params: Vec::new(), op: "copy", scope });
+        let operands = vec![Some(self.read(value, None))];
+        let result = Tensor { place, fact };
+        self.plan.steps.push(Step { kernel, operands, result, params: Vec::new(), op: "copy", scope: name });
         Ok(())
     }
 }
@@ -200,8 +268,12 @@ fn check_guards(guards: &[Guard]) -> Result<(), Diagnostics> {
 /// Steps were checked by the target's verdict; inputs and outputs need not meet any step.
 fn check_ranks(plan: &Plan) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    for (kind, ports) in [("input", &plan.inputs), ("output", &plan.outputs)] {
-        for port in ports.iter().filter(|port| port.fact.rank() > m4c_format::MAX_RANK) {
+    let reads = plan.states.iter().filter_map(|state| state.read.as_ref());
+    let writes = plan.states.iter().filter_map(|state| state.write.as_ref());
+    let inputs: Vec<&Port> = plan.inputs.iter().chain(reads).collect();
+    let outputs: Vec<&Port> = plan.outputs.iter().chain(writes).collect();
+    for (kind, ports) in [("input", inputs), ("output", outputs)] {
+        for port in ports.into_iter().filter(|port| port.fact.rank() > m4c_format::MAX_RANK) {
             let (rank, most) = (port.fact.rank(), m4c_format::MAX_RANK);
             let message = format!("{kind} `{}` has {rank} axes, artifacts have at most {most}", port.name);
             diagnostics.push(Diagnostic::error(codes::TOO_MANY_AXES, message).help("reshape it in the model"));

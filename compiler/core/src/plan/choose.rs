@@ -17,10 +17,16 @@ pub(super) enum Choice {
     View(ValueId),
     /// A kernel computes it.
     Step(Step),
+    /// A state and these rows behind it, which alone are written.
+    Grown(ValueId),
 }
 
-/// The choice for every value that outputs need.
-pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
+/// The choice for every value that outputs need. `grown` gives the new rows of states that rows are added to.
+pub(super) fn choose(
+    graph: &Graph,
+    grown: &BTreeMap<ValueId, ValueId>,
+    target: &dyn Target,
+) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
     let known = constants::known(graph);
     let computed = computed(graph, target, &known);
     // What a kernel may ask for in a layout of its own.
@@ -37,6 +43,11 @@ pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<Valu
             choices.insert(value, if input { Choice::Input } else { Choice::Stored });
             continue;
         };
+        if let Some(&rows) = grown.get(&value) {
+            needed.insert(rows);
+            choices.insert(value, Choice::Grown(rows));
+            continue;
+        }
         if known.contains(&value) {
             if !computed.contains(&value) {
                 choices.insert(value, Choice::Stored);
@@ -52,7 +63,7 @@ pub(super) fn choose(graph: &Graph, target: &dyn Target) -> Result<BTreeMap<Valu
         };
         let operands = graph.operands(value);
         match &choice {
-            Choice::Input | Choice::Stored => {}
+            Choice::Input | Choice::Stored | Choice::Grown(_) => {}
             Choice::View(operand) => {
                 needed.insert(*operand);
             }

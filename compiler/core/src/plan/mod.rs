@@ -1,17 +1,19 @@
 //! From a graph to steps in order: which kernel computes what from where, which constants are stored in which layout, and
 //! which buffers are alive when. Plain data; sizes stay symbolic.
 //!
-//! Views share the memory of what they view. An output is written by the step that computes it where that can be.
+//! States are read and written where they lie. Views share the memory of what they view. An output is written by the step that computes it where that can be.
 
 mod build;
 mod choose;
 pub(crate) mod constants;
+mod states;
 mod symbols;
 mod text;
 mod tolerance;
 
-pub use build::plan;
+pub use build::{plan, plan_with};
 
+use crate::states::State;
 use m4c_ir::{Graph, Range, ValueId};
 use m4c_ops::{Dim, Fact, Guard};
 
@@ -20,7 +22,7 @@ use m4c_ops::{Dim, Fact, Guard};
 pub struct Plan {
     /// The program's name.
     pub name: String,
-    /// The graph that the plan computes. Constants refer to its values.
+    /// The graph that the plan computes, with states as they are stored. Constants refer to its values.
     pub graph: Graph,
     /// Name of the executor whose kernels the steps name.
     pub executor: String,
@@ -32,6 +34,8 @@ pub struct Plan {
     pub inputs: Vec<Port>,
     /// What the caller gets.
     pub outputs: Vec<Port>,
+    /// What outlives the run.
+    pub states: Vec<PlannedState>,
     /// Constants that are stored, in the order of their first use.
     pub constants: Vec<StoredConstant>,
     /// Memory for what is computed on the way.
@@ -58,6 +62,17 @@ pub struct Port {
     pub fact: Fact,
     /// The relative difference that a comparison with another engine allows; 0 for inputs.
     pub tolerance: f64,
+}
+
+/// A state with the ports that it replaced, as the model has them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PlannedState {
+    /// What programs share.
+    pub state: State,
+    /// The input.
+    pub read: Option<Port>,
+    /// The output.
+    pub write: Option<Port>,
 }
 
 /// A value that is known when compiling.
@@ -117,6 +132,10 @@ pub enum Place {
     Constant(usize),
     /// [`Plan::buffers`]
     Buffer(usize),
+    /// [`Plan::states`], as the run finds it.
+    State(usize),
+    /// [`Plan::states`], as the run leaves it. A result here is only the new rows where rows are added.
+    NextState(usize),
 }
 
 impl Plan {

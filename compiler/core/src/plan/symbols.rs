@@ -18,7 +18,8 @@ pub(super) fn symbols(plan: &Plan) -> Result<Vec<Symbol>, Diagnostics> {
         }
     };
     plan.inputs.iter().flat_map(|port| &port.fact.shape).for_each(&mut add);
-    plan.outputs.iter().flat_map(|port| &port.fact.shape).for_each(&mut add);
+    let states = plan.states.iter().flat_map(|state| [&state.read, &state.write]).flatten();
+    plan.outputs.iter().chain(states).flat_map(|port| &port.fact.shape).for_each(&mut add);
     for step in &plan.steps {
         let tensors = step.operands.iter().flatten().chain([&step.result]);
         tensors.flat_map(|tensor| &tensor.fact.shape).chain(&step.params).for_each(&mut add);

@@ -16,6 +16,15 @@ impl fmt::Display for Plan {
         for (index, port) in self.inputs.iter().enumerate() {
             writeln!(f, "  input.{index} {:?} : {}", port.name, port.fact)?;
         }
+        for (index, state) in self.states.iter().enumerate() {
+            write!(f, "  state.{index} {:?}", state.state.name)?;
+            for (verb, port) in [("read as", &state.read), ("left as", &state.write)] {
+                if let Some(port) = port {
+                    write!(f, ", {verb} {:?} : {}", port.name, port.fact)?;
+                }
+            }
+            writeln!(f)?;
+        }
         for (index, constant) in self.constants.iter().enumerate() {
             let layout = constant.layout.map_or(String::new(), |layout| format!(" as {layout}"));
             writeln!(f, "  constant.{index} = %{} : {}{layout}", constant.value.0, self.fact(constant))?;
@@ -101,6 +110,8 @@ impl fmt::Display for Place {
             Place::Output(index) => write!(f, "output.{index}"),
             Place::Constant(index) => write!(f, "constant.{index}"),
             Place::Buffer(index) => write!(f, "buffer.{index}"),
+            Place::State(index) => write!(f, "state.{index}"),
+            Place::NextState(index) => write!(f, "next.{index}"),
         }
     }
 }

@@ -60,6 +60,7 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("reduce_sum", reduce::reduce),
     ("reduce_max", reduce::reduce),
     ("argmax", reduce::along_axis),
+    ("top_k", reduce::along_axis),
     ("cumsum", reduce::along_axis),
     ("softmax", reduce::along_axis),
     ("layer_norm", reduce::along_axis),

@@ -41,6 +41,7 @@ mod softmax;
 mod step;
 mod strided;
 mod tiles;
+mod top_k;
 mod transpose;
 mod unary;
 

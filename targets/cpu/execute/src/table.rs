@@ -21,6 +21,7 @@ use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
 use crate::softmax::Softmax;
 use crate::strided::{Broadcast, Slice};
+use crate::top_k::TopK;
 use crate::transpose::Transpose;
 use crate::unary::{self, Unary};
 use m4c_runtime::executor::Kernel;
@@ -326,6 +327,11 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("tanh_bf16", &Unary::<unary::Tanh, Bf16>::NEW),
     ("tanh_f16", &Unary::<unary::Tanh, F16>::NEW),
     ("tanh_f32", &Unary::<unary::Tanh, F32>::NEW),
+    ("top_k_bf16", &TopK::<Bf16>::NEW),
+    ("top_k_f16", &TopK::<F16>::NEW),
+    ("top_k_f32", &TopK::<F32>::NEW),
+    ("top_k_i32", &TopK::<I32>::NEW),
+    ("top_k_i64", &TopK::<I64>::NEW),
     ("transpose_1", &Transpose::<u8>::NEW),
     ("transpose_2", &Transpose::<u16>::NEW),
     ("transpose_4", &Transpose::<u32>::NEW),

@@ -33,6 +33,22 @@ codes! {
         example: "two programs that are called `decode`",
         remedy: "Rename or remove one of them.",
     }
+    M4_TOML_STATE_PORTS = 815 {
+        title: "the ports of a state do not fit together",
+        explanation: "A state joins outputs that write it (`from`) with inputs that read it (`to`). A pattern matches \
+                      nothing, the two sides have different numbers of ports or different types, or a port belongs to \
+                      two states. Ports pair by what the star stands for, or else by their order.",
+        example: "[state.kv]\nfrom = \"prefill:presents.*\"    # the outputs are present.0.key, ...\nto = \"decode:past.*\"",
+        remedy: "Correct the pattern; the message lists the names that exist.",
+    }
+    M4_TOML_STATE_CHANGE = 816 {
+        title: "a program changes a state in no way that is known",
+        explanation: "A program that reads a state may leave it longer, as one Concat of the input and new rows, or \
+                      write another tensor of the same sizes. All programs must change a state in one way.",
+        example: "input past[batch, 4, 10, 16] and output present[batch, 4, 9, 16]",
+        remedy: "Export the model so that the output is the input with rows added behind it, or leave these ports out \
+                 of the state.",
+    }
     FEATURE_NOT_BUILT = 821 {
         title: "this m4c was built without the feature",
         explanation: "Some engines to compare with are large, and therefore left out unless asked for.",
