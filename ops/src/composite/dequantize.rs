@@ -84,12 +84,16 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
             found: format!("is type {number}, which has no storage type here"),
         })?,
     };
-    let element = node.element(0)?;
     let Steps { x, scale, zero_point, shape } = steps(b, node)?;
+    let element = node.element(0)?;
     if element.is_small_float() {
-        // Its zero point is 0 by definition.
-        let (real, scale) = (convert::value(b, x, element)?, b.cast(scale, DType::F32)?);
-        let real = b.plain(&mul::OP, &[real, scale])?;
+        let mut real = convert::value(b, x, element)?;
+        if let Some(zero_point) = zero_point {
+            let zero = convert::value(b, zero_point, element)?;
+            real = b.sub(real, zero)?;
+        }
+        let scale = b.cast(scale, DType::F32)?;
+        let real = b.mul(real, scale)?;
         let real = b.cast(real, to)?;
         return Ok(vec![b.reshape(real, &shape)?]);
     }

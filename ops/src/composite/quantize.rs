@@ -5,7 +5,7 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::{DType, FLOAT, INTEGER};
 use crate::element::Element;
-use crate::element::convert::{Conversion, convert};
+use crate::element::convert::{self, Conversion};
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, dtype_from_onnx, from, microsoft};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -59,19 +59,9 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     let (Some((low, high)), true) = (limits, zero_point.is_none_or(|zero| b.fact(zero).dtype == to)) else {
         return Err(OP.refuse("integer", format!("{to} from {}", b.fact(x))));
     };
-    limited(b, [x, scale], zero_point, [low, high], to)
-}
-
-/// `round(x / scale) + zero_point` between two integers.
-fn limited(
-    b: &mut dyn Build,
-    [x, scale]: [Value; 2],
-    zero_point: Option<Value>,
-    limits: [i64; 2],
-    to: DType,
-) -> Result<Value, Violation> {
     let shape = b.fact(x).shape.clone();
-    let steps = divided(b, x, scale)?;
+    let (x, scale) = (b.cast(x, DType::F32)?, b.cast(scale, DType::F32)?);
+    let steps = b.plain(&div::OP, &[x, scale])?;
     let mut steps = b.plain(&round::OP, &[steps])?;
     if let Some(zero_point) = zero_point {
         let zero = b.cast(zero_point, DType::F32)?;
@@ -80,15 +70,10 @@ fn limited(
     if b.fact(steps).shape != shape {
         return Err(OP.refuse("broadcastable", format!("{} beside {}", b.fact(scale), b.fact(x))));
     }
-    let [low, high] = limits.map(|limit| b.scalar(DType::F32, limit as f64));
+    let (low, high) = (b.scalar(DType::F32, low as f64), b.scalar(DType::F32, high as f64));
     let steps = b.plain(&max::OP, &[steps, low])?;
     let steps = b.plain(&min::OP, &[steps, high])?;
     b.cast(steps, to)
-}
-
-fn divided(b: &mut dyn Build, x: Value, scale: Value) -> Result<Value, Violation> {
-    let (x, scale) = (b.cast(x, DType::F32)?, b.cast(scale, DType::F32)?);
-    b.plain(&div::OP, &[x, scale])
 }
 
 /// Real numbers as integers of a type.
@@ -105,7 +90,7 @@ pub fn apply(
     b.apply(&OP, &[Some(x), Some(scale), zero_point], Attrs::none().dtype("to", to))
 }
 
-/// Integers always saturate, floats of 8 bits by an attribute.
+/// Types that saturate by an attribute are 8-bit floats alone; integers always do.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let to = match (node.int("output_dtype")?.unwrap_or(0), node.optional(2)) {
         (0, None) => Element::Uint8,
@@ -120,18 +105,34 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         let found = format!("is type {precision}, not f32");
         return Err(ImportError::Attribute { name: "precision".into(), found });
     }
-    let Steps { x, scale, zero_point, shape } = steps(b, node)?;
-    let integers = match to.width() {
-        _ if to.is_small_float() => {
-            let how = Conversion { saturate: node.int("saturate")?.unwrap_or(1) != 0, ..Conversion::default() };
-            let real = divided(b, x, scale)?;
-            convert(b, real, Element::Float, to, how)?
-        }
-        Some((bits, signed)) => {
-            let low = if signed { -(1 << (bits - 1)) } else { 0 };
-            limited(b, [x, scale], zero_point, [low, low + (1 << bits) - 1], to.carrier())?
-        }
-        None => apply(b, x, scale, zero_point, to.carrier())?,
+    let saturate = node.int("saturate")?.unwrap_or(1) != 0;
+    let steps = steps(b, node)?;
+    let shape = steps.shape.clone();
+    let quantized = match to.is_stored() {
+        true => apply(b, steps.x, steps.scale, steps.zero_point, to.carrier())?,
+        false => carried(b, &steps, to, saturate)?,
     };
-    Ok(vec![b.reshape(integers, &shape)?])
+    Ok(vec![b.reshape(quantized, &shape)?])
+}
+
+/// To a type that another one carries.
+fn carried(b: &mut dyn Build, steps: &Steps, to: Element, saturate: bool) -> Result<Value, Violation> {
+    let (x, scale) = (b.cast(steps.x, DType::F32)?, b.cast(steps.scale, DType::F32)?);
+    let mut y = b.div(x, scale)?;
+    if to.width().is_some() {
+        y = b.round(y)?;
+    }
+    if let Some(zero_point) = steps.zero_point {
+        let zero = convert::value(b, zero_point, to)?;
+        let zero = b.cast(zero, DType::F32)?;
+        y = b.add(y, zero)?;
+    }
+    if let Some((bits, signed)) = to.width() {
+        let size = (1u64 << bits) as f64;
+        let low = if signed { -size / 2.0 } else { 0.0 };
+        let (low, high) = (b.like(y, low), b.like(y, low + size - 1.0));
+        y = b.max(y, low)?;
+        y = b.min(y, high)?;
+    }
+    convert::convert(b, y, Element::Float, to, Conversion { saturate, ..Conversion::default() })
 }

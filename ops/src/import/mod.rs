@@ -19,6 +19,9 @@ macro_rules! rooms {
 rooms! {
     activation,
     batch_norm,
+    bit_cast,
+    bit_shift,
+    bitwise,
     causal_conv,
     center_crop_pad,
     conv_transpose,

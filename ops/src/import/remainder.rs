@@ -2,6 +2,7 @@
 
 use crate::build::{Build, Value};
 use crate::dim::Dim;
+use crate::element::{Element, divided};
 use crate::onnx::{ImportError, OnnxImport, OnnxNode, from};
 use crate::op::Violation;
 use crate::tensor::Tensor;
@@ -18,6 +19,11 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         let rest = of_reals(b, wide, by)?;
         let rest = if sign_of_dividend { rest } else { turned(b, rest, by)? };
         return Ok(vec![b.cast(rest, fact.dtype)?]);
+    }
+    if node.element(0)? == Element::Uint64 {
+        let quotient = divided(b, x, y)?;
+        let whole = b.mul(quotient, y)?;
+        return Ok(vec![b.sub(x, whole)?]);
     }
     let rest = of_integers(b, x, y)?;
     let known = |value: Value| b.known(value).and_then(Tensor::as_dims);
