@@ -48,11 +48,9 @@ pub(super) fn choose(
             choices.insert(value, Choice::Grown(rows));
             continue;
         }
-        if known.contains(&value) {
-            if !computed.contains(&value) {
-                choices.insert(value, Choice::Stored);
-                continue;
-            }
+        if stored(value) {
+            choices.insert(value, Choice::Stored);
+            continue;
         }
         let choice = match choice(graph, value, &node, target, &known) {
             Ok(choice) => choice,

@@ -17,7 +17,7 @@ pub(crate) type Load = fn(bytes: &[u8], start: usize, out: &mut [f32]);
 /// [`Code::BadStep`] for a type whose elements are no numbers of at most 32 bits.
 pub(crate) fn load(dtype: DType) -> Result<Load, Code> {
     Ok(match dtype {
-        DType::U4 => |bytes, start, out| nibbles(bytes, start, out, |nibble| f32::from(nibble)),
+        DType::U4 => |bytes, start, out| nibbles(bytes, start, out, f32::from),
         DType::I4 => |bytes, start, out| nibbles(bytes, start, out, |nibble| f32::from((nibble as i8) << 4 >> 4)),
         DType::U8 => |bytes, start, out| numbers::<1>(bytes, start, out, |[byte]| f32::from(byte)),
         DType::I8 => |bytes, start, out| numbers::<1>(bytes, start, out, |[byte]| f32::from(byte as i8)),
