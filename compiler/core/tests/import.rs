@@ -277,6 +277,15 @@ fn narrow_integers_wrap_and_uint64_has_no_sign() {
         let results = interpret(&graph, &[tensor(a), tensor(b)]).unwrap();
         assert_eq!(results[0].to_string(), expected, "{op_type} of {}", element.name());
     }
+    let scatter = file(|writer| {
+        writer.opset("", 18).input("x", ElementType::Uint64, &[named("n")]);
+        writer.input("i", ElementType::Int64, &[Dim::Known(2)]);
+        writer.input("u", ElementType::Uint64, &[Dim::Known(2)]);
+        writer.node(NodeProto::new("ScatterElements", ["x", "i", "u"], ["y"]).with("reduction", "max"));
+        writer.output("y", ElementType::Uint64, &[named("n")]);
+    });
+    let given = ["i64[3] 1 -1 5", "i64[2] 0 1", "i64[2] -2 9"].map(tensor);
+    assert_eq!(interpret(&imported(&scatter), &given).unwrap()[0].to_string(), "i64[3] -2 -1 5");
     let less = imported(&binary("Less", ElementType::Uint64));
     let results = interpret(&less, &[tensor("i64[2] -1 1"), tensor("i64[2] 1 -1")]).unwrap();
     assert_eq!(results[0].to_string(), "bool[2] false true");
@@ -307,6 +316,17 @@ fn bits_become_those_of_another_type_and_back() {
     there_and_back(ElementType::Bfloat16, ElementType::Uint16, "bf16[3] 1.0 -2.0 inf", "i32[3] 16256 49152 32640");
     there_and_back(ElementType::Uint8, ElementType::Int8, "u8[3] 0 128 255", "i8[3] 0 -128 -1");
     there_and_back(ElementType::Int64, ElementType::Uint64, "i64[1] -5", "i64[1] -5");
+}
+
+#[test]
+fn questions_about_small_floats_are_answered_by_value() {
+    let model = file(|writer| {
+        writer.input("x", ElementType::Float8e5m2, &[named("n")]);
+        writer.node(NodeProto::new("IsNaN", ["x"], ["y"]));
+        writer.output("y", ElementType::Bool, &[named("n")]);
+    });
+    let results = interpret(&imported(&model), &[tensor("u8[4] 60 124 125 255")]).unwrap();
+    assert_eq!(results[0].to_string(), "bool[4] false false true true");
 }
 
 #[test]
