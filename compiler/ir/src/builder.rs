@@ -130,6 +130,14 @@ impl GraphBuilder {
         node
     }
 
+    /// The graph that is built, or the one around so many loops.
+    fn graph_at(&self, depth: usize) -> Option<&Graph> {
+        match self.around.len() {
+            inside if inside == depth => Some(&self.graph),
+            _ => self.around.get(depth).map(|around| &around.graph),
+        }
+    }
+
     /// The node of a value in the graph that is built now.
     fn placed(&self, value: Value) -> Option<ValueId> {
         match self.values[value.0 as usize].node {
@@ -224,6 +232,25 @@ impl Build for GraphBuilder {
 
     fn constant(&mut self, tensor: Tensor) -> Value {
         self.push(Built { fact: tensor.fact(), known: Some(Arc::new(tensor)), node: None })
+    }
+
+    fn reinterpreted(&mut self, value: Value, fact: Fact) -> Option<Value> {
+        let built = &self.values[value.0 as usize];
+        if let Some(known) = &built.known {
+            let tensor = Tensor::from_bytes(fact.dtype, fact.sizes()?, &known.to_bytes()?)?;
+            return Some(self.constant(tensor));
+        }
+        let crate::NodeKind::Constant(constant @ Constant::Stored { length, .. }) =
+            &self.graph_at(built.node?.0)?.node(built.node?.1).kind
+        else {
+            return None;
+        };
+        let elements = fact.sizes()?.into_iter().try_fold(1usize, usize::checked_mul)?;
+        if fact.dtype.bytes(elements)? as u64 != *length {
+            return None;
+        }
+        let constant = constant.clone();
+        Some(self.stored(constant, fact))
     }
 
     fn fact(&self, value: Value) -> &Fact {

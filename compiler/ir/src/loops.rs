@@ -87,7 +87,7 @@ impl GraphBuilder {
             self.output(&format!("stack{index}"), *value);
         }
         let Some(mut around) = self.leave() else { return Err(refused("no loop has begun")) };
-        let mut body = replace(&mut around.body, Graph::default());
+        let mut body = take(&mut around.body);
         take(&mut body.guards).into_iter().for_each(|guard| self.graph.assume(guard));
         let scan = Scan {
             body,

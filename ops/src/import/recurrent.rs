@@ -39,6 +39,9 @@ struct Activation {
     beta: f64,
 }
 
+/// Computes the next states of a row of products and the states.
+type Step<'s> = dyn FnMut(&mut dyn Build, Value, &[Value]) -> Result<Vec<Value>, Violation> + 's;
+
 /// The weights of one direction.
 struct Weights {
     /// Products of all steps with the inputs, biases added.
@@ -162,7 +165,7 @@ impl Layer {
         b: &mut dyn Build,
         weights: &Weights,
         states: &[Value],
-        step: &mut dyn FnMut(&mut dyn Build, Value, &[Value]) -> Result<Vec<Value>, Violation>,
+        step: &mut Step<'_>,
     ) -> Result<Vec<Value>, Violation> {
         let mut rows = vec![(weights.inputs, weights.reversed)];
         let lengths = match self.lengths {

@@ -85,7 +85,7 @@ impl<'m> Importer<'m> {
             let element = self.element_of(info.name());
             match (value, element) {
                 (Some(Some(value)), Some(element)) => {
-                    results.as_mut().map(|results| results.push((value, element)));
+                    results.iter_mut().for_each(|results| results.push((value, element)));
                 }
                 (None, _) => {
                     let message = format!("output `{}` of a graph inside is no value", info.name());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 fn names(graph: &Graph) -> Vec<&'static str> {
     let op = |value: ValueId| match &graph.node(value).kind {
         NodeKind::Apply { op, .. } => Some(op.name),
-        NodeKind::Input(_) | NodeKind::Constant(_) => None,
+        NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Scan(_) | NodeKind::Result(_) => None,
     };
     graph.order().into_iter().filter_map(op).collect()
 }
