@@ -13,13 +13,14 @@ NORMS = {
     "batch_norm": (nn.BatchNorm1d, nn.BatchNorm2d),
 }
 FUNCTIONS = {
+    F.normalize: "l2_norm",
     F.gelu: "gelu", F.silu: "silu", F.relu: "relu", torch.relu: "relu", F.leaky_relu: "leaky_relu",
     torch.tanh: "tanh", torch.Tensor.tanh: "tanh", torch.sigmoid: "sigmoid",
 }
 
 
 class Calls(TorchFunctionMode):
-    """Counts calls of activation functions, however a module makes them; the same of the same tensor once."""
+    """Counts calls of activation functions and of L2 normalization, however a module makes them; the same of the same tensor once."""
 
     def __init__(self):
         super().__init__()
@@ -69,9 +70,12 @@ def count(spec):
         # x * sigmoid(1.702 x)
         activations["quick_gelu"] = quick
         activations["sigmoid"] -= quick
+    norms = collections.Counter(filter(None, map(norm, used)))
+    if "l2_norm" in activations:
+        norms["l2_norm"] = activations.pop("l2_norm")
     return {
         "parameters": sum(p.numel() for p in spec.module.parameters()),
         "attention": sum(map(attends, used)),
-        "norms": dict(sorted(collections.Counter(filter(None, map(norm, used))).items())),
+        "norms": dict(sorted(norms.items())),
         "activations": {name: n for name, n in sorted(activations.items()) if n},
     }

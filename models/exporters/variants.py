@@ -22,10 +22,13 @@ class OneBatch(CalibrationDataReader):
 
 
 def static_int8(spec, source, path):
-    """QuantizeLinear and DequantizeLinear around everything that has a calibrated range; weights per channel."""
+    """QuantizeLinear and DequantizeLinear around products of matrices and convolutions; weights per channel.
+
+    Around everything, masks would take all of a mask's range for the lowest number.
+    """
     quantize_static(
         source, path, OneBatch(spec, source), quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv", "Gemm", "MatMul"],
     )
 
 

@@ -280,6 +280,9 @@ pub trait OnnxGraph {
     /// A node with one result.
     fn node(&mut self, op_type: &str, operands: &[Option<OnnxValue>], attrs: &[(&str, OnnxAttr)]) -> OnnxValue;
 
+    /// A node with two results, of which the second is wanted.
+    fn second(&mut self, op_type: &str, operands: &[Option<OnnxValue>], attrs: &[(&str, OnnxAttr)]) -> OnnxValue;
+
     /// A constant.
     fn constant(&mut self, tensor: &Tensor) -> OnnxValue;
 

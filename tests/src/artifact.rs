@@ -2,10 +2,12 @@
 
 use crate::Named;
 use m4c_compiler::compile::{Silent, compile};
+use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::project::Project;
 use m4c_ops::{DType, Tensor};
 use m4c_runtime::executor::Threads;
 use m4c_runtime::{Arena, Artifact, Bounds, MappedFile, Program, RunOptions, Session, ThreadPool};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +16,29 @@ use std::sync::Arc;
 /// # Panics
 /// Where it does not compile.
 pub fn compiled(project: &Project, output: &Path) {
-    let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
-    if let Err(errors) = compile(project, &target, output, &mut Silent) {
+    if let Err(errors) = try_compile(project, output) {
         panic!("{}", errors.to_text());
     }
+}
+
+/// How far the outputs of a program may be from another engine's, by name.
+///
+/// # Panics
+/// Where the artifact has no such program.
+pub fn tolerances(file: &Path, program: &str) -> BTreeMap<String, f64> {
+    let mapped = MappedFile::open(file).expect("a file");
+    let artifact = Artifact::open(mapped.bytes()).expect("an artifact");
+    let program = Program::find(&artifact, program).expect("the program");
+    program.outputs().iter().map(|port| (port.name.clone(), f64::from(port.tolerance))).collect()
+}
+
+/// Compiles a project for the CPU, or says why not.
+///
+/// # Errors
+/// Everything that is wrong with its models.
+pub fn try_compile(project: &Project, output: &Path) -> Result<(), Diagnostics> {
+    let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
+    compile(project, &target, output, &mut Silent).map(|_| ())
 }
 
 /// Runs a program once.
@@ -25,9 +46,17 @@ pub fn compiled(project: &Project, output: &Path) {
 /// # Panics
 /// Where it fails.
 pub fn run(file: &Path, program: &str, inputs: &Named) -> Named {
-    let mapped = MappedFile::open(file).expect("a file");
-    let threads = ThreadPool::new(2).expect("threads");
-    execute(mapped.bytes(), program, inputs, &threads).unwrap_or_else(|error| panic!("{error}"))
+    try_run(file, program, inputs).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a program of an artifact's file once.
+///
+/// # Errors
+/// What the runtime says, or what does not fit the inputs.
+pub fn try_run(file: &Path, program: &str, inputs: &Named) -> Result<Named, String> {
+    let mapped = MappedFile::open(file).map_err(|error| error.to_string())?;
+    let threads = ThreadPool::new(2).map_err(|error| error.to_string())?;
+    execute(mapped.bytes(), program, inputs, &threads)
 }
 
 /// Runs a program of an artifact once; its bytes are aligned to 64.

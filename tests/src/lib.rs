@@ -2,9 +2,14 @@
 
 pub mod artifact;
 pub mod conformance;
+pub mod fixtures;
 pub mod models;
 pub mod npz;
 pub mod onnxruntime;
+pub mod other_sizes;
+pub mod random;
+pub mod refused;
+pub mod rows;
 pub mod states;
 
 use m4c_ops::{Difference, Tensor};
@@ -21,20 +26,40 @@ pub fn root() -> PathBuf {
 }
 
 /// Holds that results have the names, types and shapes of the references and are within a tolerance relative to the
-/// largest magnitude of each.
+/// largest magnitude of each; integers and booleans equal.
 ///
-/// # Panics
-/// Where they are not: the test has failed.
-#[track_caller]
-pub fn assert_close(results: &Named, references: &Named, tolerance: f64, what: &str) {
+/// # Errors
+/// The first difference, in words.
+pub fn close(results: &Named, references: &Named, tolerance: f64) -> Result<(), String> {
     let names = |named: &Named| named.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(results), names(references), "{what}: names of the outputs");
+    if names(results) != names(references) {
+        return Err(format!("the outputs are {:?}, not {:?}", names(results), names(references)));
+    }
     for (name, reference) in references {
         let result = &results[name];
-        assert_eq!(result.fact(), reference.fact(), "{what}: `{name}`");
+        if result.fact() != reference.fact() {
+            return Err(format!("`{name}` is {}, not {}", result.fact(), reference.fact()));
+        }
         let (y, r) = (result.as_f64s().expect("numbers"), reference.as_f64s().expect("numbers"));
-        assert!(r.iter().any(|x| *x != 0.0), "{what}: `{name}` is all zeros, which compares nothing");
+        if r.iter().all(|x| *x == 0.0) {
+            return Err(format!("`{name}` is all zeros, which compares nothing"));
+        }
+        let allowed = if reference.dtype().is_float() { tolerance } else { 0.0 };
         let difference = Difference::between(&y, &r);
-        assert!(difference.within(tolerance), "{what}: `{name}` is off by {difference:?}, more than {tolerance}");
+        if !difference.within(allowed) {
+            return Err(format!("`{name}` is off by {difference:?}, more than {allowed}"));
+        }
+    }
+    Ok(())
+}
+
+/// The same for a test.
+///
+/// # Panics
+/// Where they differ: the test has failed.
+#[track_caller]
+pub fn assert_close(results: &Named, references: &Named, tolerance: f64, what: &str) {
+    if let Err(difference) = close(results, references, tolerance) {
+        panic!("{what}: {difference}");
     }
 }

@@ -1,5 +1,6 @@
 //! The models in the repository, and inputs of any size for them.
 
+use crate::random::Random;
 use crate::{Named, npz, root};
 use m4c_ops::{Data, Tensor};
 use std::path::PathBuf;
@@ -44,31 +45,19 @@ impl Model {
     }
 }
 
-/// Numbers from a seed (splitmix64).
-fn numbers(seed: u64) -> impl FnMut() -> u64 {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 fn image(seed: u64) -> Named {
     let batch = [1, 3, 5][seed as usize % 3];
-    let mut next = numbers(seed);
+    let mut random = Random::new(seed);
     let count = batch * 3 * 56 * 56;
-    let pixels = (0..count).map(|_| (next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect();
+    let pixels = (0..count).map(|_| 2.0 * random.unit() - 1.0).collect();
     named([("vision", vec![batch, 3, 56, 56], Data::F32(pixels))])
 }
 
 /// Rows of different length: the rest of each is padding that the mask hides.
 fn sentence(seed: u64) -> Named {
     let (batch, seq) = [(1, 1), (2, 33), (3, 7)][seed as usize % 3];
-    let mut next = numbers(seed);
-    let ids = (0..batch * seq).map(|_| (next() % 30522) as i64).collect();
+    let mut random = Random::new(seed);
+    let ids = (0..batch * seq).map(|_| random.below(30522) as i64).collect();
     let mask = (0..batch * seq).map(|i| i64::from(i % seq <= (i / seq + 1) * seq / batch)).collect();
     let types = (0..batch * seq).map(|i| i64::from(i % seq > seq / 2)).collect();
     let shape = vec![batch, seq];

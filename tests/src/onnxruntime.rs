@@ -17,6 +17,19 @@ pub struct Job {
 /// # Panics
 /// Where onnxruntime is not installed or a job fails: no comparison is skipped in silence.
 pub fn run(jobs: &[Job]) -> Vec<Named> {
+    run_with(jobs, &[])
+}
+
+/// The same, computing what the files say: for quantized models the engine's own optimizations change results by several
+/// quanta.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_as_written(jobs: &[Job]) -> Vec<Named> {
+    run_with(jobs, &["--no-optimize"])
+}
+
+fn run_with(jobs: &[Job], options: &[&str]) -> Vec<Named> {
     let folder = tempfile::tempdir().expect("a folder");
     let place = |kind: &str, index: usize| folder.path().join(format!("{kind}{index}.npz"));
     let rows: Vec<serde_json::Value> = jobs
@@ -32,6 +45,7 @@ pub fn run(jobs: &[Job]) -> Vec<Named> {
     let python = python();
     let output = Command::new(&python)
         .arg(root().join("tests/peers/onnxruntime_run.py"))
+        .args(options)
         .arg("--jobs")
         .arg(&list)
         .output()
@@ -39,6 +53,18 @@ pub fn run(jobs: &[Job]) -> Vec<Named> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "onnxruntime: {text}");
     (0..jobs.len()).map(|index| npz::read(&place("out", index))).collect()
+}
+
+/// Runs a script of tests/peers.
+///
+/// # Panics
+/// Where it fails.
+pub fn script(name: &str, arguments: &[&Path]) {
+    let python = python();
+    let output = Command::new(&python).arg(root().join("tests/peers").join(name)).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}; run scripts/setup first", python.display()));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {text}");
 }
 
 /// The Python interpreter that has the packages of scripts/requirements.txt.

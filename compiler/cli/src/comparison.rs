@@ -94,7 +94,7 @@ pub(crate) fn references(program: &Program<'_>, path: &Path) -> Result<Vec<Optio
     for port in ports::outputs(program) {
         let prefixed = format!("out:{}", port.name);
         let name = [&prefixed, &port.name].into_iter().find(|name| names.contains(name));
-        let array = name.map(|name| expect(port, program, file.read(name), path));
+        let array = name.map(|name| expect(port, program, file.read(name), path, &mut diagnostics));
         references.push(array.and_then(|array| diagnostics.take(array)));
     }
     for name in &names {

@@ -1,6 +1,6 @@
 //! The inputs of a run: arrays from files matched to a program's inputs by name, random ones for the rest.
 
-use crate::array::{Array, ArrayFile, ReadError, describe, read_npy};
+use crate::array::{Array, ArrayFile, Stored, describe, read_npy};
 use crate::ports;
 use crate::random::Random;
 use crate::size::{Known, Size};
@@ -61,8 +61,11 @@ pub(crate) fn describe_port(program: &Program<'_>, port: &Port) -> String {
 }
 
 impl InputArguments {
-    /// One array for each input, in order, and what is known of the sizes.
-    pub(crate) fn gather<'a>(&self, program: Program<'a>) -> Result<(Vec<Array>, Known<'a>), Diagnostics> {
+    /// One array for each input, in order, what is known of the sizes, and remarks.
+    pub(crate) fn gather<'a>(
+        &self,
+        program: Program<'a>,
+    ) -> Result<((Vec<Array>, Known<'a>), Diagnostics), Diagnostics> {
         let mut diagnostics = Diagnostics::new();
         let mut given = BTreeMap::new();
         if let Some(path) = &self.inputs {
@@ -71,7 +74,8 @@ impl InputArguments {
         for (name, path) in &self.input {
             match ports::input(&program, name) {
                 Some(index) => {
-                    let array = expect(ports::inputs(&program)[index], &program, read_npy(path), path);
+                    let array =
+                        expect(ports::inputs(&program)[index], &program, read_npy(path), path, &mut diagnostics);
                     given.extend(diagnostics.take(array).map(|array| (index, array)));
                 }
                 None => diagnostics.push(unknown(&program, name, path)),
@@ -104,7 +108,7 @@ impl InputArguments {
                 diagnostics.push(Diagnostic::error(codes::RUN_INPUT_SHAPE, message));
             }
         }
-        diagnostics.finish((given.into_values().collect(), known)).map(|(found, _)| found)
+        diagnostics.finish((given.into_values().collect(), known))
     }
 
     fn read_archive(
@@ -123,7 +127,7 @@ impl InputArguments {
                 // The name with its prefix is the clearer one where both are there.
                 Some(_) if plain && names.contains(&format!("in:{name}")) => {}
                 Some(index) if self.input.iter().all(|(given, _)| given != bare) => {
-                    let array = expect(ports::inputs(program)[index], program, file.read(name), path);
+                    let array = expect(ports::inputs(program)[index], program, file.read(name), path, diagnostics);
                     given.extend(diagnostics.take(array).map(|array| (index, array)));
                 }
                 Some(_) => {}
@@ -173,19 +177,23 @@ impl InputArguments {
     }
 }
 
-/// The array if it has the type of the port.
+/// The array if it has the type of the port, perhaps by a conversion that is told.
 pub(crate) fn expect(
     port: &Port,
     program: &Program<'_>,
-    read: Result<Array, ReadError>,
+    read: Result<Stored, Diagnostic>,
     path: &Path,
+    remarks: &mut Diagnostics,
 ) -> Result<Array, Diagnostic> {
-    let found = match read {
-        Ok(array) if array.dtype == dtype_of(port) => return Ok(array),
-        Ok(array) => array.describe(),
-        Err(ReadError::Foreign { dtype, shape }) => describe(dtype, &shape),
-        Err(ReadError::Unreadable(diagnostic)) => return Err(diagnostic),
-    };
+    let Stored { array, converted_from } = read?;
+    if array.dtype == dtype_of(port) {
+        if let Some(from) = converted_from {
+            let message = format!("`{}` is {from}, and is taken as {}", port.name, array.dtype);
+            remarks.push(Diagnostic::remark(codes::INPUT_CONVERTED, message).at(path));
+        }
+        return Ok(array);
+    }
+    let found = describe(converted_from.unwrap_or(array.dtype.name()), &array.shape);
     let message = format!("`{}` is {found}, but the program has {}", port.name, describe_port(program, port));
     let help = format!("convert it: array.astype(\"{}\")", numpy_name(dtype_of(port)));
     Err(Diagnostic::error(codes::RUN_INPUT_DTYPE, message).at(path).help(help))

@@ -261,14 +261,72 @@ fn narrow_integers_wrap_and_uint64_has_no_sign() {
         ("Mul", ElementType::Uint32, "i64[2] 4294967295 3", "i64[2] 2 2", "i64[2] 4294967294 6"),
         ("Max", ElementType::Uint64, "i64[2] -1 5", "i64[2] 2 7", "i64[2] -1 7"),
         ("Add", ElementType::Uint64, "i64[2] -1 5", "i64[2] 2 7", "i64[2] 1 12"),
+        (
+            "Div",
+            ElementType::Uint64,
+            "i64[5] -1 -1 -2 7 9",
+            "i64[5] 10 -2 -1 2 -3",
+            "i64[5] 1844674407370955161 1 0 3 0",
+        ),
+        ("Mod", ElementType::Uint64, "i64[4] -1 -1 -2 7", "i64[4] 10 -2 -1 2", "i64[4] 5 1 -2 1"),
+        ("BitwiseXor", ElementType::Int64, "i64[3] -1 5 -8", "i64[3] 1 3 7", "i64[3] -2 6 -1"),
+        ("BitwiseAnd", ElementType::Uint64, "i64[2] -1 -4", "i64[2] -3 7", "i64[2] -3 4"),
+        ("BitwiseOr", ElementType::Int8, "i8[3] -128 5 -8", "i8[3] 1 3 7", "i8[3] -127 7 -1"),
     ] {
         let graph = imported(&binary(op_type, element));
         let results = interpret(&graph, &[tensor(a), tensor(b)]).unwrap();
         assert_eq!(results[0].to_string(), expected, "{op_type} of {}", element.name());
     }
+    let scatter = file(|writer| {
+        writer.opset("", 18).input("x", ElementType::Uint64, &[named("n")]);
+        writer.input("i", ElementType::Int64, &[Dim::Known(2)]);
+        writer.input("u", ElementType::Uint64, &[Dim::Known(2)]);
+        writer.node(NodeProto::new("ScatterElements", ["x", "i", "u"], ["y"]).with("reduction", "max"));
+        writer.output("y", ElementType::Uint64, &[named("n")]);
+    });
+    let given = ["i64[3] 1 -1 5", "i64[2] 0 1", "i64[2] -2 9"].map(tensor);
+    assert_eq!(interpret(&imported(&scatter), &given).unwrap()[0].to_string(), "i64[3] -2 -1 5");
     let less = imported(&binary("Less", ElementType::Uint64));
     let results = interpret(&less, &[tensor("i64[2] -1 1"), tensor("i64[2] 1 -1")]).unwrap();
     assert_eq!(results[0].to_string(), "bool[2] false true");
+}
+
+#[test]
+fn bits_become_those_of_another_type_and_back() {
+    let there_and_back = |from: ElementType, to: ElementType, text: &str, bits: &str| {
+        let model = file(|writer| {
+            writer.opset("", 26).input("x", from, &[named("n")]);
+            writer.node(NodeProto::new("BitCast", ["x"], ["y"]).with("to", to as i64));
+            writer.node(NodeProto::new("BitCast", ["y"], ["z"]).with("to", from as i64));
+            writer.output("y", to, &[named("n")]);
+            writer.output("z", from, &[named("n")]);
+        });
+        let results = interpret(&imported(&model), &[tensor(text)]).unwrap();
+        assert_eq!((results[0].to_string(), results[1].to_string()), (bits.to_string(), text.to_string()));
+    };
+    let text = "f32[9] 0.0 -0.0 1.0 -1.5 inf -inf 1e-45 3.4028235e38 0.1";
+    let bits = "i32[9] 0 -2147483648 1065353216 -1077936128 2139095040 -8388608 1 2139095039 1036831949";
+    there_and_back(ElementType::Float, ElementType::Int32, text, bits);
+    there_and_back(
+        ElementType::Float16,
+        ElementType::Int16,
+        "f16[4] 1.0 -inf 5.9604645e-8 65504.0",
+        "i16[4] 15360 -1024 1 31743",
+    );
+    there_and_back(ElementType::Bfloat16, ElementType::Uint16, "bf16[3] 1.0 -2.0 inf", "i32[3] 16256 49152 32640");
+    there_and_back(ElementType::Uint8, ElementType::Int8, "u8[3] 0 128 255", "i8[3] 0 -128 -1");
+    there_and_back(ElementType::Int64, ElementType::Uint64, "i64[1] -5", "i64[1] -5");
+}
+
+#[test]
+fn questions_about_small_floats_are_answered_by_value() {
+    let model = file(|writer| {
+        writer.input("x", ElementType::Float8e5m2, &[named("n")]);
+        writer.node(NodeProto::new("IsNaN", ["x"], ["y"]));
+        writer.output("y", ElementType::Bool, &[named("n")]);
+    });
+    let results = interpret(&imported(&model), &[tensor("u8[4] 60 124 125 255")]).unwrap();
+    assert_eq!(results[0].to_string(), "bool[4] false false true true");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 /// Values weighted by how well queries and keys agree.
 pub static OP: Op = Op {
     name: "attention",
-    summary: "softmax(q * k^T * scale + mask) * v of q, k and v [batch, heads, positions, width]; several heads of q may share one of k and v, and false in a mask hides.",
+    summary: "softmax(q * k^T * scale + mask) * v of q, k and v [batch, heads, positions, width]; several heads of q may share one of k and v, and false in a mask hides; a row that sees nothing attends to all alike.",
     operands: &[
         operand("q", "T"),
         operand("k", "T"),
@@ -88,8 +88,19 @@ fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
     rows * size(1, 2) * (size(0, 3) * Dim::from(2) + size(2, 3) * Dim::from(2) + Dim::from(6))
 }
 
+/// The lowest number of a floating-point type.
+fn lowest(dtype: DType) -> f64 {
+    match dtype {
+        DType::F16 => half::f16::MIN.to_f64(),
+        DType::BF16 => half::bf16::MIN.to_f64(),
+        _ => f64::from(f32::MIN),
+    }
+}
+
 fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Value, Violation> {
-    Ok(stages(b, operands, attrs)?.result)
+    // Not infinity: padding may hide a whole row, whose NaN would reach every other row in the next layer.
+    let hidden = lowest(operands.first().copied().flatten().map_or(DType::F32, |q| b.fact(q).dtype));
+    Ok(stages(b, operands, attrs, hidden)?.result)
 }
 
 /// What attention computes on its way.
@@ -105,7 +116,7 @@ struct Stages {
     result: Value,
 }
 
-fn stages(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Result<Stages, Violation> {
+fn stages(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs, hidden: f64) -> Result<Stages, Violation> {
     let [Some(q), Some(k), Some(v), mask, Some(scale), softcap] = operands[..] else {
         return Err(OP.refuse("arity", "q, k, v and scale"));
     };
@@ -145,7 +156,7 @@ fn stages(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Resul
         capped = b.mul(bent, cap)?;
     }
     let mut masked = capped;
-    let hidden = b.scalar(dtype, f64::NEG_INFINITY);
+    let hidden = b.scalar(dtype, hidden);
     if let Some(mask) = mask {
         masked = if b.fact(mask).dtype == DType::Bool {
             b.select(mask, masked, hidden)?
@@ -189,7 +200,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let operands = [Some(q), Some(k), Some(v), mask, Some(scale), cap];
     let attrs = Attrs::none().dims("causal", causal);
     let (mut result, scores) = if node.results > 3 {
-        let stages = stages(b, &operands, &attrs)?;
+        // Masked scores are an output here, and have infinities as the specification says.
+        let stages = stages(b, &operands, &attrs, f64::NEG_INFINITY)?;
         let chosen = match node.int("qk_matmul_output_mode")?.unwrap_or(0) {
             0 => stages.scores,
             1 => stages.capped,

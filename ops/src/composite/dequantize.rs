@@ -4,6 +4,7 @@ use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::{DType, FLOAT, INTEGER};
+use crate::element::convert;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, dtype_from_onnx, from, microsoft};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -84,6 +85,18 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         })?,
     };
     let Steps { x, scale, zero_point, shape } = steps(b, node)?;
+    let element = node.element(0)?;
+    if element.is_small_float() {
+        let mut real = convert::value(b, x, element)?;
+        if let Some(zero_point) = zero_point {
+            let zero = convert::value(b, zero_point, element)?;
+            real = b.sub(real, zero)?;
+        }
+        let scale = b.cast(scale, DType::F32)?;
+        let real = b.mul(real, scale)?;
+        let real = b.cast(real, to)?;
+        return Ok(vec![b.reshape(real, &shape)?]);
+    }
     let real = b.apply(&OP, &[Some(x), Some(scale), zero_point], Attrs::none().dtype("to", to))?;
     Ok(vec![b.reshape(real, &shape)?])
 }

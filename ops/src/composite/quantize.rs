@@ -4,6 +4,8 @@ use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::{DType, FLOAT, INTEGER};
+use crate::element::Element;
+use crate::element::convert::{self, Conversion};
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, dtype_from_onnx, from, microsoft};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -91,9 +93,9 @@ pub fn apply(
 /// Types that saturate by an attribute are 8-bit floats alone; integers always do.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let to = match (node.int("output_dtype")?.unwrap_or(0), node.optional(2)) {
-        (0, None) => DType::U8,
-        (0, Some(zero_point)) => b.fact(zero_point).dtype,
-        (number, _) => dtype_from_onnx(number).ok_or_else(|| ImportError::Attribute {
+        (0, None) => Element::Uint8,
+        (0, Some(_)) => node.element(2)?,
+        (number, _) => Element::from_number(number).ok_or_else(|| ImportError::Attribute {
             name: "output_dtype".into(),
             found: format!("is type {number}, which has no storage type here"),
         })?,
@@ -103,7 +105,34 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         let found = format!("is type {precision}, not f32");
         return Err(ImportError::Attribute { name: "precision".into(), found });
     }
-    let Steps { x, scale, zero_point, shape } = steps(b, node)?;
-    let integers = apply(b, x, scale, zero_point, to)?;
-    Ok(vec![b.reshape(integers, &shape)?])
+    let saturate = node.int("saturate")?.unwrap_or(1) != 0;
+    let steps = steps(b, node)?;
+    let shape = steps.shape.clone();
+    let quantized = match to.is_stored() {
+        true => apply(b, steps.x, steps.scale, steps.zero_point, to.carrier())?,
+        false => carried(b, &steps, to, saturate)?,
+    };
+    Ok(vec![b.reshape(quantized, &shape)?])
+}
+
+/// To a type that another one carries.
+fn carried(b: &mut dyn Build, steps: &Steps, to: Element, saturate: bool) -> Result<Value, Violation> {
+    let (x, scale) = (b.cast(steps.x, DType::F32)?, b.cast(steps.scale, DType::F32)?);
+    let mut y = b.div(x, scale)?;
+    if to.width().is_some() {
+        y = b.round(y)?;
+    }
+    if let Some(zero_point) = steps.zero_point {
+        let zero = convert::value(b, zero_point, to)?;
+        let zero = b.cast(zero, DType::F32)?;
+        y = b.add(y, zero)?;
+    }
+    if let Some((bits, signed)) = to.width() {
+        let size = (1u64 << bits) as f64;
+        let low = if signed { -size / 2.0 } else { 0.0 };
+        let (low, high) = (b.like(y, low), b.like(y, low + size - 1.0));
+        y = b.max(y, low)?;
+        y = b.min(y, high)?;
+    }
+    convert::convert(b, y, Element::Float, to, Conversion { saturate, ..Conversion::default() })
 }

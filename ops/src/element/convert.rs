@@ -50,7 +50,9 @@ pub fn convert(b: &mut dyn Build, x: Value, from: Element, to: Element, how: Con
     }
     if let Some(format) = to.small_float() {
         let real = real(b, x, from)?;
-        return encode(b, real, format, how.saturate, to.carrier());
+        // The standard has 4-bit floats saturate always.
+        let saturate = how.saturate || to.bits() == 4;
+        return encode(b, real, format, saturate, to.carrier());
     }
     match to {
         Element::Float8E8M0 => {
@@ -138,10 +140,8 @@ fn encode(b: &mut dyn Build, x: Value, format: &SmallFloat, saturate: bool, to: 
     let pattern = b.plain(&add::OP, &[spaces, first])?;
     let largest = b.scalar(DType::F32, f64::from(format.largest));
     let too_large = b.plain(&less::OP, &[largest, pattern])?;
-    let instead = match (saturate, format.infinity.or(format.nan)) {
-        (false, Some(pattern)) => b.scalar(DType::F32, f64::from(pattern)),
-        _ => largest,
-    };
+    let beyond = b.scalar(DType::F32, f64::from(format.infinity.unwrap_or(format.nan)));
+    let instead = if saturate { largest } else { beyond };
     let pattern = b.plain(&select::OP, &[too_large, instead, pattern])?;
     let sign = b.scalar(DType::F32, f64::from(1u8 << format.magnitude_bits));
     let negative = b.plain(&add::OP, &[pattern, sign])?;
@@ -162,7 +162,7 @@ fn encode(b: &mut dyn Build, x: Value, format: &SmallFloat, saturate: bool, to: 
         b.plain(&select::OP, &[below, negative, pattern])?
     };
     let is_number = b.plain(&equal::OP, &[x, x])?;
-    let nan = b.scalar(DType::F32, f64::from(format.nan.unwrap_or(format.largest)));
+    let nan = b.scalar(DType::F32, f64::from(format.nan));
     let pattern = b.plain(&select::OP, &[is_number, pattern, nan])?;
     b.cast(pattern, to)
 }

@@ -8,7 +8,10 @@ use crate::primitive::{add, div, less, mul, select, sub};
 use crate::tensor::Tensor;
 
 /// A whole number reduced to the range of a type that is carried in a wider one; itself for all others.
-pub(super) fn wrapped(b: &mut dyn Build, x: Value, to: Element) -> Result<Value, Violation> {
+///
+/// # Errors
+/// None that a caller can cause.
+pub fn wrapped(b: &mut dyn Build, x: Value, to: Element) -> Result<Value, Violation> {
     let Some((bits, signed)) = to.width() else { return Ok(x) };
     let dtype = b.fact(x).dtype;
     let modulus = (1u64 << bits) as f64;
@@ -45,9 +48,7 @@ pub(super) fn to_real(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
     let negative = b.plain(&less::OP, &[x, zero])?;
     // Half of it, with a lowest bit that is set where one was lost: it only decides a tie.
     let low = odd(b, x, two)?;
-    let even = b.plain(&sub::OP, &[x, low])?;
-    let half = b.plain(&div::OP, &[even, two])?;
-    let half = flipped(b, half)?;
+    let half = shifted(b, x, low)?;
     let half_low = odd(b, half, two)?;
     let missing = b.plain(&sub::OP, &[one, half_low])?;
     let sticky = b.plain(&mul::OP, &[low, missing])?;
@@ -56,6 +57,47 @@ pub(super) fn to_real(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
     let doubled = b.plain(&add::OP, &[half, half])?;
     let plain = b.cast(x, DType::F32)?;
     b.plain(&select::OP, &[negative, doubled, plain])
+}
+
+/// The bits of a `uint64` one place to the right.
+///
+/// # Errors
+/// None that a caller can cause.
+pub fn halved(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
+    let (zero, two) = (b.scalar(DType::I64, 0.0), b.scalar(DType::I64, 2.0));
+    let negative = b.plain(&less::OP, &[x, zero])?;
+    let low = odd(b, x, two)?;
+    let large = shifted(b, x, low)?;
+    let small = b.plain(&div::OP, &[x, two])?;
+    b.plain(&select::OP, &[negative, large, small])
+}
+
+/// The quotient of two `uint64`, cut to a whole number: an estimate from half the dividend, which is at most one too small.
+///
+/// # Errors
+/// The constraint that the operands break.
+pub fn divided(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, Violation> {
+    let (zero, one) = (b.scalar(DType::I64, 0.0), b.scalar(DType::I64, 1.0));
+    let half = halved(b, x)?;
+    let estimate = b.div(half, y)?;
+    let estimate = b.add(estimate, estimate)?;
+    // A divisor with the highest bit goes into nothing but once.
+    let large = b.less(y, zero)?;
+    let estimate = b.select(large, zero, estimate)?;
+    let whole = b.mul(estimate, y)?;
+    let rest = b.sub(x, whole)?;
+    let (ordered_rest, ordered_y) = (flipped(b, rest)?, flipped(b, y)?);
+    let below = b.less(ordered_rest, ordered_y)?;
+    let next = b.add(estimate, one)?;
+    b.select(below, estimate, next)
+}
+
+/// The same where the highest bit is set, from the lowest.
+fn shifted(b: &mut dyn Build, x: Value, low: Value) -> Result<Value, Violation> {
+    let two = b.scalar(DType::I64, 2.0);
+    let even = b.plain(&sub::OP, &[x, low])?;
+    let half = b.plain(&div::OP, &[even, two])?;
+    flipped(b, half)
 }
 
 /// 1 where odd, else 0.

@@ -11,6 +11,7 @@ mod rules;
 mod small_float;
 
 pub use carry::carried;
+pub use integers::{divided, halved, wrapped};
 pub use rules::import;
 pub use small_float::SmallFloat;
 

@@ -1,6 +1,7 @@
 //! What operators do to element types that their storage types only carry: from the type constraints of the standard.
 
 use super::Element;
+use super::convert;
 use super::integers::{flipped, wrapped};
 use crate::build::{Build, Value};
 use crate::onnx::{ImportError, OnnxAttr, OnnxImport, OnnxNode};
@@ -16,104 +17,37 @@ enum Rule {
     Moves,
     /// It moves and compares elements.
     Orders,
+    /// It computes with values; small floats are decoded before.
+    Decodes,
     /// Its import looks at the element types.
     Knows,
 }
 
-const RULES: &[(Rule, &[&str])] = &[
-    (
-        Rule::Wraps,
-        &[
-            "Add",
-            "CumProd",
-            "CumSum",
-            "Gemm",
-            "MatMul",
-            "Mul",
-            "ReduceL1",
-            "ReduceProd",
-            "ReduceSum",
-            "ReduceSumSquare",
-            "Sub",
-        ],
-    ),
-    (
-        Rule::Moves,
-        &[
-            "CenterCropPad",
-            "Compress",
-            "Concat",
-            "DepthToSpace",
-            "Dropout",
-            "Equal",
-            "Expand",
-            "EyeLike",
-            "Flatten",
-            "Gather",
-            "GatherElements",
-            "GatherND",
-            "NonZero",
-            "OneHot",
-            "Pad",
-            "Reshape",
-            "ReverseSequence",
-            "Scatter",
-            "ScatterElements",
-            "ScatterND",
-            "Shape",
-            "Size",
-            "Slice",
-            "SpaceToDepth",
-            "Split",
-            "Squeeze",
-            "TensorScatter",
-            "Tile",
-            "Transpose",
-            "Trilu",
-            "Unsqueeze",
-            "Where",
-        ],
-    ),
-    (
-        Rule::Orders,
-        &[
-            "ArgMax",
-            "ArgMin",
-            "Clip",
-            "Greater",
-            "GreaterOrEqual",
-            "Less",
-            "LessOrEqual",
-            "Max",
-            "Min",
-            "ReduceMax",
-            "ReduceMin",
-            "TopK",
-        ],
-    ),
-    (
-        Rule::Knows,
-        &[
-            "BitCast",
-            "BitShift",
-            "BitwiseAnd",
-            "BitwiseNot",
-            "BitwiseOr",
-            "BitwiseXor",
-            "Cast",
-            "CastLike",
-            "DequantizeLinear",
-            "Div",
-            "Mod",
-            "Pow",
-            "QuantizeLinear",
-        ],
-    ),
-];
-
 fn rule(node: &OnnxNode) -> Rule {
-    let found = RULES.iter().find(|(_, names)| names.contains(&&*node.op_type));
-    found.map_or(Rule::Values, |(rule, _)| *rule)
+    let rule = match &*node.op_type {
+        "Add" | "Col2Im" | "CumProd" | "CumSum" | "Einsum" | "Gemm" | "MatMul" | "Mul" | "ReduceL1" | "ReduceProd"
+        | "ReduceSum" | "ReduceSumSquare" | "Sub" => Rule::Wraps,
+        "CenterCropPad" | "Compress" | "Concat" | "DepthToSpace" | "Dropout" | "Equal" | "Expand" | "EyeLike"
+        | "Flatten" | "Gather" | "GatherElements" | "GatherND" | "NonZero" | "OneHot" | "Pad" | "Reshape"
+        | "ReverseSequence" | "Scatter" | "ScatterElements" | "ScatterND" | "Shape" | "Size" | "Slice"
+        | "SpaceToDepth" | "Split" | "Squeeze" | "TensorScatter" | "Tile" | "Transpose" | "Trilu" | "Unsqueeze"
+        | "Where" => Rule::Moves,
+        "ArgMax" | "ArgMin" | "Clip" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max" | "Min"
+        | "ReduceMax" | "ReduceMin" | "TopK" | "Unique" => Rule::Orders,
+        "IsInf" | "IsNaN" => Rule::Decodes,
+        "BitCast" | "BitShift" | "BitwiseAnd" | "BitwiseNot" | "BitwiseOr" | "BitwiseXor" | "Cast" | "CastLike"
+        | "DequantizeLinear" | "Div" | "Mod" | "Pow" | "QuantizeLinear" => Rule::Knows,
+        _ => Rule::Values,
+    };
+    // Scatters that combine what they move do so as the operators do.
+    match node.attrs.get("reduction") {
+        Some(OnnxAttr::Text(reduction)) if rule == Rule::Moves => match &**reduction {
+            "add" | "mul" => Rule::Wraps,
+            "max" | "min" => Rule::Orders,
+            _ => Rule::Moves,
+        },
+        _ => rule,
+    }
 }
 
 /// Imports a node and says the element types of its results.
@@ -130,7 +64,13 @@ pub fn import(
     let orders = rule == Rule::Orders && pattern == Some(Element::Uint64);
     let fits =
         matches!(rule, Rule::Moves | Rule::Knows) || orders || rule == Rule::Wraps && pattern == Some(Element::Uint64);
-    if let Some(pattern) = pattern.filter(|_| !fits) {
+    if rule == Rule::Decodes {
+        for (operand, element) in node.operands.iter_mut().zip(&mut node.elements) {
+            if let (Some(value), Some(from)) = (*operand, element.filter(|element| element.is_small_float())) {
+                (*operand, *element) = (Some(convert::value(b, value, from)?), Some(Element::Float));
+            }
+        }
+    } else if let Some(pattern) = pattern.filter(|_| !fits) {
         return Err(ImportError::Unsupported(format!("`{}` of {pattern} is not supported", node.op_type)));
     }
     if orders {

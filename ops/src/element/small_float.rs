@@ -18,8 +18,8 @@ pub struct SmallFloat {
     pub largest: u8,
     /// The pattern of infinity without its sign, where there is one.
     pub infinity: Option<u8>,
-    /// The whole pattern of NaN, where there is one.
-    pub nan: Option<u8>,
+    /// The whole pattern that NaN becomes: that of negative zero where there is none.
+    pub nan: u8,
     /// Whether zero has no sign: then its negative pattern is NaN, and there is only one NaN.
     pub one_zero: bool,
 }
@@ -30,19 +30,19 @@ const E4M3FN: SmallFloat = SmallFloat {
     bias: 7,
     largest: 0x7e,
     infinity: None,
-    nan: Some(0x7f),
+    nan: 0x7f,
     one_zero: false,
 };
 
-const E4M3FNUZ: SmallFloat = SmallFloat { bias: 8, largest: 0x7f, nan: Some(0x80), one_zero: true, ..E4M3FN };
+const E4M3FNUZ: SmallFloat = SmallFloat { bias: 8, largest: 0x7f, nan: 0x80, one_zero: true, ..E4M3FN };
 
 const E5M2: SmallFloat =
-    SmallFloat { mantissa_bits: 2, bias: 15, largest: 0x7b, infinity: Some(0x7c), nan: Some(0x7e), ..E4M3FN };
+    SmallFloat { mantissa_bits: 2, bias: 15, largest: 0x7b, infinity: Some(0x7c), nan: 0x7e, ..E4M3FN };
 
 const E5M2FNUZ: SmallFloat =
-    SmallFloat { mantissa_bits: 2, bias: 16, largest: 0x7f, nan: Some(0x80), one_zero: true, ..E4M3FN };
+    SmallFloat { mantissa_bits: 2, bias: 16, largest: 0x7f, nan: 0x80, one_zero: true, ..E4M3FN };
 
-const E2M1: SmallFloat = SmallFloat { magnitude_bits: 3, mantissa_bits: 1, bias: 1, largest: 7, nan: None, ..E4M3FN };
+const E2M1: SmallFloat = SmallFloat { magnitude_bits: 3, mantissa_bits: 1, bias: 1, largest: 7, nan: 8, ..E4M3FN };
 
 impl Element {
     /// The format of a float of 8 or 4 bits with a sign.
@@ -85,7 +85,7 @@ impl SmallFloat {
         let sign_bit = 1 << self.magnitude_bits;
         let (negative, magnitude) = (pattern & sign_bit != 0, pattern & (sign_bit - 1));
         let nan = match self.one_zero {
-            true => Some(pattern) == self.nan,
+            true => pattern == self.nan,
             false => magnitude > self.infinity.unwrap_or(self.largest),
         };
         if nan {

@@ -4,6 +4,9 @@
 
 use crate::onnx::OnnxImport;
 
+mod sampling;
+pub(crate) mod scatter_by;
+
 macro_rules! rooms {
     ($($room:ident),* $(,)?) => {
         $(pub mod $room;)*
@@ -16,18 +19,41 @@ macro_rules! rooms {
 rooms! {
     activation,
     batch_norm,
+    bit_cast,
+    bit_shift,
+    bitwise,
     causal_conv,
+    center_crop_pad,
+    conv_transpose,
+    deform_conv,
+    depth_to_space,
+    determinant,
     dropout,
+    einsum,
+    embed_layer_norm,
     flex_attention,
+    fourier,
+    grid_sample,
+    group_query_attention,
     hardmax,
     hyperbolic,
     linear_attention,
     loss,
+    max_unpool,
+    multi_head_attention,
     normalization,
+    one_hot,
+    pool,
     product,
+    quantized_elementwise,
     reduce_log_sum,
     remainder,
     resize,
+    reverse_sequence,
+    roi_align,
     sign,
+    skip_norm,
+    tf_idf,
     trigonometry,
+    window_function,
 }

@@ -5,14 +5,15 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::fact::Fact;
+use crate::fused_activation;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
+use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from, microsoft};
 use crate::op::{
     EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
-use crate::primitive::{add, broadcast, div, pad, slice};
+use crate::primitive::add;
 use crate::tensor::{Data, Tensor, indices, strides};
-use crate::window::{self, Window};
+use crate::window;
 
 /// Convolution over any number of spatial axes, in groups.
 pub static OP: Op = Op {
@@ -38,7 +39,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Accumulated,
     flops,
-    import: &[from("Conv", 1, import), from("ConvTranspose", 1, transposed), from("AveragePool", 7, average_pool)],
+    import: &[from("Conv", 1, import), microsoft("FusedConv", fused), microsoft("NhwcConv", channels_last)],
     export: Export::Nodes(|g, node| {
         let list = |name| OnnxAttr::Ints(node.attrs.get_ints(name).to_vec());
         let attrs = [
@@ -162,6 +163,31 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     Ok(vec![with_bias(b, result, node.optional(2))?])
 }
 
+/// With something added, and a function of that.
+fn fused(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let (x, w) = (node.operand(0)?, node.operand(1)?);
+    let attrs = attrs(b, node, x, w)?;
+    let result = b.op(&OP, &[x, w], attrs)?;
+    let mut result = with_bias(b, result, node.optional(2))?;
+    if let Some(added) = node.optional(3) {
+        result = b.plain(&add::OP, &[result, added])?;
+    }
+    Ok(vec![fused_activation::apply(b, node, result)?])
+}
+
+/// Of `[batch, spatial…, channels]` and `[filters, window…, channels / groups]`.
+fn channels_last(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let rank = b.fact(node.operand(0)?).rank() as i64;
+    let to_front = |rank: i64| [0, rank - 1].into_iter().chain(1..rank - 1).collect::<Vec<i64>>();
+    let x = b.transpose(node.operand(0)?, to_front(rank))?;
+    let w = b.transpose(node.operand(1)?, to_front(rank))?;
+    let attrs = attrs(b, node, x, w)?;
+    let result = b.op(&OP, &[x, w], attrs)?;
+    let result = with_bias(b, result, node.optional(2))?;
+    let to_back = [0].into_iter().chain(2..rank).chain([1]).collect();
+    Ok(vec![b.transpose(result, to_back)?])
+}
+
 /// The attributes of a node that convolves `x` with `w`.
 ///
 /// # Errors
@@ -183,121 +209,4 @@ fn with_bias(b: &mut dyn Build, x: Value, bias: Option<Value>) -> Result<Value, 
     shape.extend(vec![Dim::from(1); b.fact(x).rank().saturating_sub(2)]);
     let bias = b.reshape(bias, &shape)?;
     Ok(b.plain(&add::OP, &[x, bias])?)
-}
-
-/// A convolution of the operand with zeros between its elements, by the window run backward, channels and filters
-/// exchanged in each group.
-fn transposed(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let (x, w) = (node.operand(0)?, node.operand(1)?);
-    let (fact, w_fact) = (b.fact(x).clone(), b.fact(w).clone());
-    let spatial = fact.rank().saturating_sub(2);
-    let groups = node.int("group")?.unwrap_or(1);
-    let list = |name: &str, default: i64| -> Result<Vec<i64>, ImportError> {
-        let given = node.ints(name)?.unwrap_or_else(|| vec![default; spatial]);
-        let found = || ImportError::Attribute { name: name.into(), found: format!("is {given:?} for {fact}") };
-        if given.len() == spatial { Ok(given) } else { Err(found()) }
-    };
-    let (strides, dilations, more) = (list("strides", 1)?, list("dilations", 1)?, list("output_padding", 0)?);
-    let pads = node.ints("pads")?.unwrap_or_else(|| vec![0; 2 * spatial]);
-    if spatial == 0 || w_fact.rank() != fact.rank() || pads.len() != 2 * spatial {
-        return Err(OP.refuse("spatial", format!("{fact}, {w_fact} and pads {pads:?}")).into());
-    }
-    let fits = |least: i64| move |n: &i64| (least..=window::LARGEST).contains(n);
-    let all_fit = strides.iter().chain(&dilations).all(fits(1)) && pads.iter().chain(&more).all(fits(-window::LARGEST));
-    if groups < 1 || !all_fit {
-        return Err(OP.refuse("positive", format!("{groups} groups, strides {strides:?}")).into());
-    }
-    if node.attrs.contains_key("output_shape") || node.text("auto_pad")?.is_some_and(|mode| mode != "NOTSET") {
-        return Err(ImportError::Unsupported("ConvTranspose by `output_shape` or `auto_pad` is not supported".into()));
-    }
-    // A window element reaches this far; what lies outside of the pads is cut off afterward where they are wider.
-    let (mut frame, mut starts, mut cut) = (vec![0; 2 * spatial], vec![0; spatial], vec![0; spatial]);
-    for i in 0..spatial {
-        let window = w_fact.shape[2 + i].as_i64().ok_or(ImportError::NotConstant { index: 1, sets: "the window" })?;
-        let reach = (window - 1) * dilations[i];
-        let (low, high) = (reach - pads[i], reach - pads[spatial + i] + more[i]);
-        (frame[i], frame[spatial + i]) = (low.max(0), high.max(0));
-        (starts[i], cut[i]) = ((-low).max(0), (-low).max(0) + (-high).max(0));
-    }
-    let zero = b.scalar(fact.dtype, 0.0);
-    let none = vec![Dim::from(0); fact.rank()];
-    let interior = [0, 0].into_iter().chain(strides.iter().map(|stride| stride - 1)).collect();
-    let spread = pad::apply(b, x, zero, none.clone(), none.clone(), interior)?;
-    let w = turned(b, w, groups)?;
-    let attrs = Attrs::none()
-        .ints("strides", vec![1; spatial])
-        .ints("dilations", dilations)
-        .ints("pads", frame)
-        .int("groups", groups);
-    let mut result = b.op(&OP, &[spread, w], attrs)?;
-    if cut.iter().any(|&size| size > 0) {
-        let mut sizes = b.fact(result).shape.clone();
-        let mut from = none;
-        for i in 0..spatial {
-            from[2 + i] = Dim::from(starts[i]);
-            sizes[2 + i] = sizes[2 + i].clone() - Dim::from(cut[i]);
-        }
-        result = slice::apply(b, result, from, sizes, vec![1; fact.rank()])?;
-    }
-    Ok(vec![with_bias(b, result, node.optional(2))?])
-}
-
-/// `[channels, filters / groups, window…]` as `[filters, channels / groups, window backward…]`.
-fn turned(b: &mut dyn Build, w: Value, groups: i64) -> Result<Value, ImportError> {
-    let shape = b.fact(w).shape.clone();
-    let mut w = w;
-    for axis in 2..shape.len() {
-        w = slice::reversed(b, w, axis)?;
-    }
-    let groups = Dim::from(groups);
-    let each = shape[0].div_exact(&groups);
-    let each = each.ok_or_else(|| OP.refuse("channels", format!("{} channels in {groups} groups", shape[0])))?;
-    let of_group = |a: &Dim, b: &Dim| [&[groups.clone(), a.clone(), b.clone()], &shape[2..]].concat();
-    let split = b.reshape(w, &of_group(&each, &shape[1]))?;
-    let perm = [0, 2, 1].into_iter().chain(3..=shape.len() as i64).collect();
-    let swapped = b.transpose(split, perm)?;
-    let merged = [&[groups.clone() * shape[1].clone(), each.clone()], &shape[2..]].concat();
-    Ok(b.reshape(swapped, &merged)?)
-}
-
-/// The sum over a window of ones, channels apart, divided by how many elements it covers.
-fn average_pool(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let fact = b.fact(x).clone();
-    let window = Window::of_pool(node, &fact)?;
-    let one = Dim::from(1);
-    let (outer, inner) = fact.shape.split_at(2);
-    let alone = |inner: &[Dim]| [&[one.clone(), one.clone()], inner].concat();
-    let ones = |b: &mut dyn Build, sizes: Vec<Dim>| {
-        let element = b.scalar(fact.dtype, 1.0);
-        b.op(&broadcast::OP, &[element], Attrs::none().dims("sizes", sizes))
-    };
-    let w = ones(b, alone(&window.size.iter().copied().map(Dim::from).collect::<Vec<_>>()))?;
-    let sum = |b: &mut dyn Build, x: Value, pads: Vec<i64>| {
-        let attrs = Attrs::none().ints("strides", window.strides.clone()).ints("dilations", window.dilations.clone());
-        b.op(&OP, &[x, w], attrs.ints("pads", pads).int("groups", 1))
-    };
-    let apart = b.reshape(x, &[&[Dim::product(outer), one.clone()], inner].concat())?;
-    let sums = sum(b, apart, window.all_pads())?;
-    let spatial = window.size.len();
-    let counted = node.int("count_include_pad")?.unwrap_or(0) != 0;
-    let mut covered = inner.to_vec();
-    let mut beyond = window.all_pads();
-    if counted {
-        for axis in 0..spatial {
-            // Pads count, what `ceil_mode` adds does not.
-            let high = window.pads[spatial + axis] + window.extra[axis].min(0);
-            covered[axis] = covered[axis].clone() + Dim::from(window.pads[axis] + high);
-            (beyond[axis], beyond[spatial + axis]) = (0, window.extra[axis].max(0));
-        }
-    }
-    let count = if beyond.iter().all(|&pad| pad == 0) {
-        b.scalar(fact.dtype, window.size.iter().product::<i64>() as f64)
-    } else {
-        let all = ones(b, alone(&covered))?;
-        sum(b, all, beyond)?
-    };
-    let average = b.plain(&div::OP, &[sums, count])?;
-    let shape = [outer, &b.fact(average).shape[2..]].concat();
-    Ok(vec![b.reshape(average, &shape)?])
 }

@@ -3,6 +3,7 @@
 use crate::build::{Build, Value};
 use crate::dim::{Dim, Guard, GuardKind};
 use crate::dtype::NUMERIC;
+use crate::element::{Element, divided};
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, operand, types};
@@ -66,6 +67,9 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     if let Some(tensor) = quotients(b, node.operand(0)?, node.operand(1)?) {
         return Ok(vec![b.constant(tensor)]);
+    }
+    if node.element(0)? == Element::Uint64 {
+        return Ok(vec![divided(b, node.operand(0)?, node.operand(1)?)?]);
     }
     import_plain(b, node, &OP)
 }

@@ -190,13 +190,21 @@ pub fn from_front(b: &mut dyn Build, index: Value, size: Value) -> Result<Value,
     b.plain(&select::OP, &[negative, from_end, index])
 }
 
-/// With the indexed axis last, each element picks within its own row: a gather in which all other axes are shared.
 fn gather_elements(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, at) = (node.operand(0)?, node.operand(1)?);
-    let (fact, picks) = (b.fact(x).clone(), b.fact(at).clone());
+    let (fact, picks) = (b.fact(x), b.fact(at));
     let given = node.int("axis")?.unwrap_or(0);
     let axis = fact.axis(given).filter(|_| picks.rank() == fact.rank());
     let axis = axis.ok_or_else(|| OP.refuse("axis-in-range", format!("axis {given} of {fact} and {picks}")))?;
+    Ok(vec![along(b, x, at, axis)?])
+}
+
+/// Each index picks along the axis at its own place of all others: with the axis last, a gather in which those are shared.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn along(b: &mut dyn Build, x: Value, at: Value, axis: usize) -> Result<Value, Violation> {
+    let (fact, picks) = (b.fact(x).clone(), b.fact(at).clone());
     // Rows and columns beyond those of the indices are never picked from.
     let mut sizes = fact.shape.clone();
     for (i, size) in sizes.iter_mut().enumerate().filter(|(i, _)| *i != axis) {
@@ -211,7 +219,7 @@ fn gather_elements(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, Imp
     let x = b.transpose(x, to_last.clone())?;
     let at = b.transpose(at, to_last)?;
     let picked = b.op(&OP, &[x, at], Attrs::none().int("axis", last).int("batch_dims", last))?;
-    Ok(vec![b.transpose(picked, back)?])
+    b.transpose(picked, back)
 }
 
 /// Without shared axes this is Gather; with them GatherND at the shared and the one indexed axis.

@@ -74,7 +74,7 @@ pub fn apply(b: &mut dyn Build, size: Dim, dtype: DType) -> Result<Value, Violat
 fn range(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let dtype = b.fact(node.operand(0)?).dtype;
     if dtype.is_float() {
-        return Err(ImportError::Unsupported("Range over real numbers is not supported".into()));
+        return Ok(vec![real_range(b, node, dtype)?]);
     }
     let bound = |index: usize, sets| -> Result<Dim, ImportError> {
         let known = b.known(node.operand(index)?).and_then(Tensor::as_dim);
@@ -99,4 +99,24 @@ fn range(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
         count = b.plain(&add::OP, &[count, start])?;
     }
     Ok(vec![count])
+}
+
+/// The same over real numbers that are known: computed in `f32`, their number in `f64`.
+fn real_range(b: &mut dyn Build, node: &OnnxNode, dtype: DType) -> Result<Value, ImportError> {
+    let bound = |index: usize, sets| -> Result<f64, ImportError> {
+        let known = b.known(node.operand(index)?).and_then(Tensor::as_f64s);
+        known.and_then(|values| values.first().copied()).ok_or(ImportError::NotConstant { index, sets })
+    };
+    let (start, limit, step) = (bound(0, "the start")?, bound(1, "the limit")?, bound(2, "the step")?);
+    let size = ((limit - start) / step).ceil();
+    // Beyond this, neighbors are no longer told apart in `f32`.
+    if size.is_nan() || size > f64::from(1u32 << 24) {
+        let found = format!("is no step from {start} to {limit} that ends within 2^24 numbers");
+        return Err(ImportError::Operand { index: 2, found });
+    }
+    let count = apply(b, Dim::from(size.max(0.0) as i64), DType::I32)?;
+    let count = b.cast(count, DType::F32)?;
+    let moved = b.times(count, step)?;
+    let moved = b.plus(moved, start)?;
+    Ok(b.cast(moved, dtype)?)
 }

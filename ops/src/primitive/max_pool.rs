@@ -3,8 +3,9 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::FLOAT;
+use crate::dtype::{DType, FLOAT};
 use crate::fact::Fact;
+use crate::import::pool;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
 use crate::op::{
@@ -133,17 +134,24 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     Tensor::new(shape, data).ok_or(EvalError::Symbolic)
 }
 
+/// Integers of up to 16 bits are whole real numbers.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let given = node.operand(0)?;
+    let fact = b.fact(given).clone();
+    let x = if fact.dtype.is_float() { given } else { b.cast(given, DType::F32)? };
+    let window = Window::of_pool(node, &fact)?;
+    let mut results = Vec::new();
     if node.results > 1 {
-        return Err(ImportError::Unsupported("the indices of MaxPool are not supported".into()));
+        let columns_first = node.int("storage_order")?.unwrap_or(0) != 0;
+        results.push(pool::places_of_largest(b, x, &window, columns_first)?);
     }
-    let x = node.operand(0)?;
-    let window = Window::of_pool(node, b.fact(x))?;
     let pads = window.all_pads();
     let attrs = Attrs::none()
         .ints("window", window.size)
         .ints("strides", window.strides)
         .ints("dilations", window.dilations)
         .ints("pads", pads);
-    Ok(vec![b.op(&OP, &[x], attrs)?])
+    let largest = b.op(&OP, &[x], attrs)?;
+    results.insert(0, b.cast(largest, fact.dtype)?);
+    Ok(results)
 }

@@ -37,5 +37,6 @@ crate::rooms! {
     sqrt,
     sub,
     tanh,
+    top_k,
     transpose,
 }

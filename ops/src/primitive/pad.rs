@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::ALL;
+use crate::dtype::{ALL, DType};
 use crate::fact::Fact;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ExportNode, ImportError, OnnxGraph, OnnxNode, OnnxValue, between, from};
@@ -184,10 +184,6 @@ fn import(
     value: Value,
     axes: Vec<i64>,
 ) -> Result<Vec<Value>, ImportError> {
-    let mode = node.text("mode")?.unwrap_or("constant");
-    if mode != "constant" {
-        return Err(ImportError::Attribute { name: "mode".into(), found: format!("is `{mode}`, not `constant`") });
-    }
     let x = node.operand(0)?;
     normalized_axes(b, x, &axes, &OP)?;
     let fact = b.fact(x).clone();
@@ -196,6 +192,10 @@ fn import(
             index: 1,
             found: format!("has {} pads for {} axes", pads.len(), axes.len()),
         });
+    }
+    let mode = node.text("mode")?.unwrap_or("constant");
+    if mode != "constant" {
+        return Ok(vec![continued(b, x, &pads, &axes, mode)?]);
     }
     let zeros = || vec![Dim::from(0); fact.rank()];
     let (mut low, mut high, mut starts, mut sizes) = (zeros(), zeros(), zeros(), fact.shape.clone());
@@ -217,6 +217,53 @@ fn import(
     }
     let cut = slice::apply(b, x, starts, sizes, vec![1; fact.rank()])?;
     Ok(vec![apply(b, cut, value, low, high, vec![0; fact.rank()])?])
+}
+
+/// The elements go on beyond their ends: mirrored, repeated or from the other end. Along each axis a gather at places that
+/// lie inside.
+fn continued(b: &mut dyn Build, mut x: Value, pads: &[Dim], axes: &[i64], mode: &str) -> Result<Value, ImportError> {
+    for (i, axis) in axes.iter().enumerate() {
+        let (low, high) = (&pads[i], &pads[axes.len() + i]);
+        let Some(axis) = b.fact(x).axis(*axis).filter(|_| !(low.is(0) && high.is(0))) else { continue };
+        let size = b.fact(x).shape[axis].clone();
+        let count = b.count(1, 0, size.clone() + low.clone() + high.clone(), DType::I64)?;
+        let first = b.size(low.clone());
+        let place = b.sub(count, first)?;
+        let last = b.size(size.clone() - Dim::from(1));
+        let zero = b.like(place, 0.0);
+        let place = match mode {
+            "edge" => {
+                let place = b.max(place, zero)?;
+                b.min(place, last)?
+            }
+            "wrap" => modulo(b, place, size)?,
+            "reflect" => {
+                // Back and forth.
+                let period = ((size - Dim::from(1)) * Dim::from(2)).maximum(&Dim::from(1));
+                let place = modulo(b, place, period.clone())?;
+                let period = b.size(period);
+                let back = b.sub(period, place)?;
+                let place = b.min(place, back)?;
+                b.min(place, last)?
+            }
+            other => return Err(ImportError::Attribute { name: "mode".into(), found: format!("is `{other}`") }),
+        };
+        x = b.pick(x, place, axis)?;
+    }
+    Ok(x)
+}
+
+/// The remainder, from 0 on.
+fn modulo(b: &mut dyn Build, x: Value, size: Dim) -> Result<Value, Violation> {
+    let size = b.size(size);
+    let rest = |b: &mut dyn Build, x: Value| {
+        let quotient = b.div(x, size)?;
+        let whole = b.mul(quotient, size)?;
+        b.sub(x, whole)
+    };
+    let signed = rest(b, x)?;
+    let positive = b.add(signed, size)?;
+    rest(b, positive)
 }
 
 /// Pad; what lies between elements is padded behind each on an axis of its own, merged, and cut behind the last.

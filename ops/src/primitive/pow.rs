@@ -2,6 +2,8 @@
 
 use crate::build::{Build, Value};
 use crate::dtype::{DType, FLOAT};
+use crate::element::convert::{Conversion, convert};
+use crate::element::{Element, wrapped};
 use crate::numerics::Numerics;
 use crate::onnx::{ImportError, OnnxNode, from};
 use crate::op::{EvalError, Evaluate, Meaning, Op, Refusal, Sample, Violation, operand, types};
@@ -45,16 +47,18 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         return Ok(vec![b.mul(x, x)?]);
     }
     let (dtype, exponents) = (b.fact(x).dtype, b.fact(exponent).dtype);
+    let (base, by) = (node.element(0)?, node.element(1)?);
     if dtype.is_float() {
-        let exponent = b.cast(exponent, dtype)?;
+        let exponent = convert(b, exponent, by, Element::of(dtype), Conversion::default())?;
         return Ok(vec![b.pow(x, exponent)?]);
     }
     if exponents.is_float() {
-        let x = b.cast(x, exponents)?;
+        let x = convert(b, x, base, Element::of(exponents), Conversion::default())?;
         let power = b.pow(x, exponent)?;
-        return Ok(vec![b.cast(power, dtype)?]);
+        return Ok(vec![convert(b, power, Element::of(exponents), base, Conversion::default())?]);
     }
-    Ok(vec![of_integers(b, x, exponent)?])
+    let power = of_integers(b, x, exponent)?;
+    Ok(vec![wrapped(b, power, base)?])
 }
 
 /// By squaring. A power that fits 64 bits has an exponent below 64, but for bases of 1 and -1, for which only the last

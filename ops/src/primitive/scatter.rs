@@ -5,10 +5,11 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::{ALL, INDEX};
 use crate::fact::Fact;
+use crate::import::scatter_by;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ExportNode, ImportError, OnnxAttr, OnnxGraph, OnnxNode, OnnxValue, between, from};
 use crate::op::{EvalError, Evaluate, Infer, Meaning, Op, Refusal, Sample, Violation, constraint, operand, types};
-use crate::primitive::{add, gather, iota, mul, scatter_add};
+use crate::primitive::{add, gather, iota, max, min, mul, scatter_add};
 use crate::table::no_flops;
 use crate::tensor::Tensor;
 
@@ -105,21 +106,27 @@ pub fn export(g: &mut dyn OnnxGraph, node: &ExportNode<'_>, reduction: &str) -> 
     g.node("ScatterND", &[node.operands[0], Some(at), node.operands[2]], &attrs)
 }
 
-/// The operator that a node's `reduction` names.
-fn reduction(node: &OnnxNode) -> Result<&'static Op, ImportError> {
-    match node.text("reduction")?.unwrap_or("none") {
-        "none" => Ok(&OP),
-        "add" => Ok(&scatter_add::OP),
-        other => {
-            Err(ImportError::Attribute { name: "reduction".into(), found: format!("is `{other}`, not none or add") })
-        }
-    }
+/// The updates written or combined as a node's `reduction` says.
+fn by_reduction(
+    b: &mut dyn Build,
+    node: &OnnxNode,
+    x: Value,
+    place: Value,
+    updates: Value,
+) -> Result<Value, ImportError> {
+    Ok(match node.text("reduction")?.unwrap_or("none") {
+        "none" => b.plain(&OP, &[x, place, updates])?,
+        "add" => b.plain(&scatter_add::OP, &[x, place, updates])?,
+        "mul" => scatter_by::apply(b, x, place, updates, &mul::OP)?,
+        "max" => scatter_by::apply(b, x, place, updates, &max::OP)?,
+        "min" => scatter_by::apply(b, x, place, updates, &min::OP)?,
+        other => return Err(ImportError::Attribute { name: "reduction".into(), found: format!("is `{other}`") }),
+    })
 }
 
 /// All axes that index tuples count along become one, and each tuple its place there.
 fn tuples(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, at, updates) = (node.operand(0)?, node.operand(1)?, node.operand(2)?);
-    let op = reduction(node)?;
     let (fact, tuples) = (b.fact(x).clone(), b.fact(at).clone());
     let length = tuples.shape.last().and_then(Dim::as_usize);
     let length = length.ok_or(ImportError::NotConstant { index: 1, sets: "the length of an index tuple" })?;
@@ -136,14 +143,13 @@ fn tuples(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let x = b.reshape(x, &rows)?;
     let place = b.reshape(place, &[count])?;
     let updates = b.reshape(updates, &given)?;
-    let result = b.plain(op, &[x, place, updates])?;
+    let result = by_reduction(b, node, x, place, updates)?;
     Ok(vec![b.reshape(result, &fact.shape)?])
 }
 
 /// Each update goes to the element at its own position, but for one axis: all axes become one.
 fn elements(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, at, updates) = (node.operand(0)?, node.operand(1)?, node.operand(2)?);
-    let op = reduction(node)?;
     let (fact, picks) = (b.fact(x).clone(), b.fact(at).clone());
     let given = node.int("axis")?.unwrap_or(0);
     let axis = fact.axis(given).filter(|_| picks.rank() == fact.rank());
@@ -173,7 +179,7 @@ fn elements(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportErro
     let x = b.reshape(x, &[fact.elements()])?;
     let place = b.reshape(place, std::slice::from_ref(&count))?;
     let updates = b.reshape(updates, &[count])?;
-    let result = b.plain(op, &[x, place, updates])?;
+    let result = by_reduction(b, node, x, place, updates)?;
     Ok(vec![b.reshape(result, &fact.shape)?])
 }
 

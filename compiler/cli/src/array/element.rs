@@ -7,8 +7,8 @@ use m4c_ops::DType;
 pub(crate) enum Element {
     /// One that programs have.
     Known(DType),
-    /// A number that no program takes, by NumPy's name.
-    Foreign(&'static str),
+    /// A number that programs take in another type, as files of models with such numbers are compiled, and NumPy's name.
+    Carried(m4c_ops::Element, &'static str),
 }
 
 /// `<V2` is how arrays of `bfloat16` (of the Python package ml_dtypes) are saved.
@@ -24,7 +24,12 @@ const KNOWN: &[(&str, DType)] = &[
     ("<f4", DType::F32),
 ];
 
-const FOREIGN: &[(&str, &str)] = &[("<u2", "uint16"), ("<u4", "uint32"), ("<u8", "uint64"), ("<f8", "float64")];
+const CARRIED: &[(&str, m4c_ops::Element, &str)] = &[
+    ("<u2", m4c_ops::Element::Uint16, "uint16"),
+    ("<u4", m4c_ops::Element::Uint32, "uint32"),
+    ("<u8", m4c_ops::Element::Uint64, "uint64"),
+    ("<f8", m4c_ops::Element::Double, "float64"),
+];
 
 impl Element {
     /// The type behind a type descriptor; `None` for objects, texts, records, complex numbers and the other byte order.
@@ -42,8 +47,8 @@ impl Element {
         if let Some((_, dtype)) = KNOWN.iter().find(|(name, _)| same(name)) {
             return Some(Element::Known(*dtype));
         }
-        let foreign = FOREIGN.iter().find(|(name, _)| same(name));
-        foreign.map(|(_, name)| Element::Foreign(name))
+        let carried = CARRIED.iter().find(|(name, ..)| same(name));
+        carried.map(|(_, element, name)| Element::Carried(*element, name))
     }
 }
 
@@ -63,7 +68,7 @@ mod tests {
             assert_eq!(descriptor(*dtype), Some(*name));
         }
         assert_eq!(Element::parse("|V2"), Some(Element::Known(DType::BF16)));
-        assert_eq!(Element::parse("<f8"), Some(Element::Foreign("float64")));
+        assert_eq!(Element::parse("<f8"), Some(Element::Carried(m4c_ops::Element::Double, "float64")));
         for other in ["", "f", ">f4", "|O", "<U5", "<c8", "<V3", "<f4x", "é4"] {
             assert_eq!(Element::parse(other), None, "{other}");
         }

@@ -9,17 +9,12 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
-/// Why an array cannot be had.
+/// An array from a file.
 #[derive(Debug)]
-pub(crate) enum ReadError {
-    /// The file is at fault.
-    Unreadable(Diagnostic),
-    /// It is an array of numbers, of a type that no program takes.
-    Foreign {
-        /// NumPy's name of the type.
-        dtype: &'static str,
-        shape: Vec<usize>,
-    },
+pub(crate) struct Stored {
+    pub(crate) array: Array,
+    /// NumPy's name of the type that the file has, where the array has another.
+    pub(crate) converted_from: Option<&'static str>,
 }
 
 /// An opened .npz file.
@@ -55,8 +50,8 @@ impl ArrayFile {
     }
 
     /// Reads one of the arrays.
-    pub(crate) fn read(&mut self, name: &str) -> Result<Array, ReadError> {
-        let fault = |what: &str| ReadError::Unreadable(unreadable(&self.path, &format!("array `{name}`: {what}")));
+    pub(crate) fn read(&mut self, name: &str) -> Result<Stored, Diagnostic> {
+        let fault = |what: &str| unreadable(&self.path, &format!("array `{name}`: {what}"));
         let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
             Err(error) => return Err(fault(&error.to_string())),
@@ -67,18 +62,20 @@ impl ArrayFile {
 }
 
 /// Reads a .npy file.
-pub(crate) fn read_npy(path: &Path) -> Result<Array, ReadError> {
-    let (file, size) = open(path).map_err(ReadError::Unreadable)?;
-    let fault = |what: &str| ReadError::Unreadable(unreadable(path, what));
+pub(crate) fn read_npy(path: &Path) -> Result<Stored, Diagnostic> {
+    let (file, size) = open(path)?;
+    let fault = |what: &str| unreadable(path, what);
     read_from(&mut BufReader::new(file), size, fault)
 }
 
-fn read_from(from: &mut impl Read, size: u64, fault: impl Fn(&str) -> ReadError) -> Result<Array, ReadError> {
+fn read_from(from: &mut impl Read, size: u64, fault: impl Fn(&str) -> Diagnostic) -> Result<Stored, Diagnostic> {
     let header = NpyHeader::read(from).map_err(|what| fault(&what))?;
-    match header.element {
-        Element::Foreign(dtype) => Err(ReadError::Foreign { dtype, shape: header.shape }),
-        Element::Known(dtype) => header.read_array(dtype, from, size).map_err(|what| fault(&what)),
-    }
+    let converted_from = match header.element {
+        Element::Carried(_, name) => Some(name),
+        Element::Known(_) => None,
+    };
+    let array = header.read_array(from, size).map_err(|what| fault(&what))?;
+    Ok(Stored { array, converted_from })
 }
 
 fn open(path: &Path) -> Result<(File, u64), Diagnostic> {
@@ -117,9 +114,9 @@ mod tests {
         let first = std::fs::read(&path).unwrap();
         let mut file = ArrayFile::open(&path).unwrap();
         assert_eq!(file.names(), ["a", "out:b/1"]);
-        assert_eq!(file.read("out:b/1").unwrap().bytes.bytes(), [1, 0, 2, 0]);
-        assert_eq!(file.read("a").unwrap().describe(), "f32[0, 3]");
-        assert!(matches!(file.read("c"), Err(ReadError::Unreadable(_))));
+        assert_eq!(file.read("out:b/1").unwrap().array.bytes.bytes(), [1, 0, 2, 0]);
+        assert_eq!(file.read("a").unwrap().array.describe(), "f32[0, 3]");
+        assert!(file.read("c").is_err());
         write_npz(&path, &arrays).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
     }

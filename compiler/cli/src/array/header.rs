@@ -50,13 +50,17 @@ impl NpyHeader {
         Ok(NpyHeader { element, shape: header.shape, columns_first, length: text.len() })
     }
 
-    /// Reads the array that follows the header in a file of `size` bytes. The type must be [`Element::Known`] as `dtype`.
+    /// Reads the array that follows the header in a file of `size` bytes.
     ///
     /// # Errors
     /// What is wrong with the file, to follow its name.
-    pub(crate) fn read_array(self, dtype: DType, from: &mut impl Read, size: u64) -> Result<Array, String> {
+    pub(crate) fn read_array(self, from: &mut impl Read, size: u64) -> Result<Array, String> {
+        let bits = match &self.element {
+            Element::Known(dtype) => dtype.bits(),
+            Element::Carried(element, _) => element.bits(),
+        };
         let elements = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-        let needed = elements.and_then(|elements| dtype.bytes(elements));
+        let needed = elements.and_then(|elements| elements.checked_mul(bits / 8));
         let needed = needed.ok_or("its shape is too large")?;
         let there = size.saturating_sub(self.length as u64);
         if there != needed as u64 {
@@ -68,11 +72,18 @@ impl NpyHeader {
         if bytes.len() != needed {
             return Err(format!("it ends after {} of {needed} bytes", bytes.len()));
         }
+        if self.columns_first {
+            bytes = rows_first(&self.shape, bits / 8, &bytes);
+        }
+        let dtype = match self.element {
+            Element::Known(dtype) => dtype,
+            Element::Carried(element, _) => {
+                let tensor = m4c_ops::element::carried(element, self.shape, &bytes);
+                return tensor.and_then(|tensor| Array::from_tensor(&tensor)).ok_or("its shape is too large".into());
+            }
+        };
         if dtype == DType::Bool {
             bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
-        }
-        if self.columns_first {
-            bytes = rows_first(&self.shape, dtype.bits() / 8, &bytes);
         }
         Ok(Array { dtype, shape: self.shape, bytes: Aligned::copy_of(&bytes) })
     }
@@ -129,10 +140,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Array, String> {
         let mut rest = bytes;
         let header = NpyHeader::read(&mut rest)?;
-        match header.element {
-            Element::Known(dtype) => header.read_array(dtype, &mut rest, bytes.len() as u64),
-            Element::Foreign(name) => Err(name.into()),
-        }
+        header.read_array(&mut rest, bytes.len() as u64)
     }
 
     fn file(header: &str, data: &[u8]) -> Vec<u8> {
@@ -156,6 +164,20 @@ mod tests {
             let array = read(&bytes).unwrap();
             assert_eq!((array.dtype, &*array.shape), (dtype, &[2, 1][..]));
             assert_eq!(array.bytes.bytes(), data);
+        }
+    }
+
+    #[test]
+    fn numbers_that_another_type_carries_are_converted() {
+        let with = |descr: &str| format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,), }}");
+        for (descr, bytes, expected) in [
+            ("<f8", &0.1f64.to_le_bytes()[..], "f32[1] 0.1"),
+            ("<u2", &[255, 255][..], "i32[1] 65535"),
+            ("<u4", &[255; 4][..], "i64[1] 4294967295"),
+            ("<u8", &[255; 8][..], "i64[1] -1"),
+        ] {
+            let array = read(&file(&with(descr), bytes)).unwrap();
+            assert_eq!(array.to_tensor().unwrap().to_string(), expected, "{descr}");
         }
     }
 

@@ -5,7 +5,7 @@ mod file;
 mod header;
 mod npz;
 
-pub(crate) use file::{ArrayFile, ReadError, read_npy};
+pub(crate) use file::{ArrayFile, Stored, read_npy};
 pub(crate) use npz::write_npz;
 
 use crate::aligned::Aligned;

@@ -94,7 +94,7 @@ impl Run {
         let file = artifact::map(&self.artifact)?;
         let artifact = artifact::open(&self.artifact, &file)?;
         let program = artifact::program(&artifact, self.program.as_deref(), &self.artifact)?;
-        let (inputs, known) = self.inputs.gather(program)?;
+        let ((inputs, known), remarks) = self.inputs.gather(program)?;
         let bounds = bounded(known.bounds(), &program, &self.bound)?;
         let state_bounds = states_bounded(known.state_bounds(), &artifact, &self.bound)?;
         // Before the run, so that a wrong file does not cost one.
@@ -130,6 +130,7 @@ impl Run {
         let expected = self.compare.as_ref().map(|path| format!("`{}`", path.display())).unwrap_or_default();
         let what = format!("program `{}`", program.name());
         failed.extend(comparisons.iter().flatten().filter_map(|comparison| comparison.failure(&what, &expected)));
+        console.report(&remarks);
         if failed.is_empty() { fine() } else { Err(failed) }
     }
 }

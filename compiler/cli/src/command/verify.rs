@@ -106,7 +106,7 @@ impl Verify {
         let file = artifact::map(&path)?;
         let artifact = artifact::open(&path, &file)?;
         let program = artifact::program(&artifact, Some(&name), &self.model)?;
-        let (inputs, known) = self.inputs.gather(program)?;
+        let ((inputs, known), remarks) = self.inputs.gather(program)?;
         let graph = |phase: Phase| graph_after(&project, program.name(), &*target, phase, &mut Silent);
         let interpret = |phase: Phase| -> Result<Vec<Array>, Diagnostics> {
             Ok(interpreter::run(&name_of(phase), &graph(phase)?, &program, &inputs)?)
@@ -141,6 +141,7 @@ impl Verify {
             console.print(&check.text())?
         }
         console.report(&warnings);
+        console.report(&remarks);
         if check.failed.is_empty() { fine() } else { Err(check.failed) }
     }
 

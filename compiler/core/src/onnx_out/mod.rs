@@ -137,11 +137,16 @@ impl Out<'_> {
     }
 }
 
-impl OnnxGraph for Out<'_> {
-    fn node(&mut self, op_type: &str, operands: &[Option<OnnxValue>], attrs: &[(&str, OnnxAttr)]) -> OnnxValue {
-        let result = self.fresh();
+impl Out<'_> {
+    fn write(
+        &mut self,
+        op_type: &str,
+        operands: &[Option<OnnxValue>],
+        attrs: &[(&str, OnnxAttr)],
+        results: &[OnnxValue],
+    ) {
         let inputs: Vec<&str> = operands.iter().map(|v| v.map_or("", |v| self.name(v))).collect();
-        let mut node = NodeProto::new(op_type, inputs, [self.name(result)]);
+        let mut node = NodeProto::new(op_type, inputs, results.iter().map(|result| self.name(*result)));
         for (name, value) in attrs {
             node = match value {
                 OnnxAttr::Int(x) => node.with(name, *x),
@@ -153,7 +158,20 @@ impl OnnxGraph for Out<'_> {
             };
         }
         self.writer.node(node);
+    }
+}
+
+impl OnnxGraph for Out<'_> {
+    fn node(&mut self, op_type: &str, operands: &[Option<OnnxValue>], attrs: &[(&str, OnnxAttr)]) -> OnnxValue {
+        let result = self.fresh();
+        self.write(op_type, operands, attrs, &[result]);
         result
+    }
+
+    fn second(&mut self, op_type: &str, operands: &[Option<OnnxValue>], attrs: &[(&str, OnnxAttr)]) -> OnnxValue {
+        let (first, second) = (self.fresh(), self.fresh());
+        self.write(op_type, operands, attrs, &[first, second]);
+        second
     }
 
     fn constant(&mut self, tensor: &Tensor) -> OnnxValue {

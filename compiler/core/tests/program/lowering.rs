@@ -61,12 +61,12 @@ fn all_unsupported_nodes_are_one_error() {
     let diagnostics = lower(
         &graph(
             r#"graph "main" {
-              origin 7 "Exp" "/a/Exp" "a"
+              origin 7 "Mul" "/a/Mul" "a"
               origin 9 "Gelu" "/b" ""
-              %0 = input "x" : f16[2]
-              %1 = exp %0 : f16[2] @ 7
-              %2 = exp %1 : f16[2] @ 9
-              %3 = sqrt %2 : f16[2]
+              %0 = input "x" : i4[2]
+              %1 = mul %0, %0 : i4[2] @ 7
+              %2 = mul %1, %0 : i4[2] @ 9
+              %3 = max %2, %0 : i4[2]
               output "y" = %3
             }"#,
         ),
@@ -77,9 +77,9 @@ fn all_unsupported_nodes_are_one_error() {
     assert_eq!(diagnostic.code, codes::TARGET_UNSUPPORTED);
     assert!(diagnostic.message.contains("3 nodes"), "{diagnostic}");
     let text = diagnostic.to_text();
-    assert!(text.contains("`exp`, 2 nodes: `x` is f16, not one of f32"), "{text}");
-    assert!(text.contains("exp(f16[2]) : f16[2], from node 7 (Exp) a"), "{text}");
-    assert!(text.contains("`sqrt`: `x` is f16"), "{text}");
+    assert!(text.contains("`mul`, 2 nodes: `a` is i4, not one of i8"), "{text}");
+    assert!(text.contains("mul(i4[2], i4[2]) : i4[2], from node 7 (Mul) a"), "{text}");
+    assert!(text.contains("`max`: `a` is i4"), "{text}");
 }
 
 #[test]

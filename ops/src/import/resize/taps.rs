@@ -4,6 +4,7 @@ use super::coordinates::Places;
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::DType;
+use crate::import::sampling::cubic;
 use crate::onnx::{ImportError, OnnxNode};
 use crate::op::Violation;
 
@@ -132,7 +133,7 @@ impl Kernel {
         Ok((within(b, chosen, from)?, weights))
     }
 
-    /// The triangle, or Keys' cubic kernel (1981).
+    /// The triangle, or Keys' cubic kernel.
     fn weights(&self, b: &mut dyn Build, distance: Value) -> Result<Value, Violation> {
         let zero = b.like(distance, 0.0);
         let Some(a) = self.cubic else {
@@ -140,11 +141,6 @@ impl Kernel {
             let near = b.plus(near, 1.0)?;
             return b.max(near, zero);
         };
-        let near = b.polynomial(distance, &[1.0, 0.0, -(a + 3.0), a + 2.0])?;
-        let far = b.polynomial(distance, &[-4.0 * a, 8.0 * a, -5.0 * a, a])?;
-        let (one, two) = (b.like(distance, 1.0), b.like(distance, 2.0));
-        let (is_near, is_far) = (b.less(distance, one)?, b.less(distance, two)?);
-        let far = b.select(is_far, far, zero)?;
-        b.select(is_near, near, far)
+        cubic(b, distance, a)
     }
 }

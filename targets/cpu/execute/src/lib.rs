@@ -33,6 +33,8 @@ mod nibbles;
 mod norm;
 mod number;
 mod pad;
+mod quantize;
+mod real;
 mod reduce;
 mod scatter;
 mod select;
@@ -40,6 +42,7 @@ mod softmax;
 mod step;
 mod strided;
 mod tiles;
+mod top_k;
 mod transpose;
 mod unary;
 

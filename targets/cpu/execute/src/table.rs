@@ -16,11 +16,13 @@ use crate::max_pool::MaxPool;
 use crate::nibbles::{I4, Narrow, Relabel, U4, Widen};
 use crate::norm::{LayerNorm, RmsNorm};
 use crate::pad::Pad;
+use crate::quantize::{Dequantize, Quantize, Steps};
 use crate::reduce::{self, Reduce};
 use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
 use crate::softmax::Softmax;
 use crate::strided::{Broadcast, Slice};
+use crate::top_k::TopK;
 use crate::transpose::Transpose;
 use crate::unary::{self, Unary};
 use m4c_runtime::executor::Kernel;
@@ -177,6 +179,9 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("cumsum_f32", &Cumsum::<F32>::NEW),
     ("cumsum_i32", &Cumsum::<I32>::NEW),
     ("cumsum_i64", &Cumsum::<I64>::NEW),
+    ("dequantize_bf16", &Steps::<Dequantize<Bf16>>::NEW),
+    ("dequantize_f16", &Steps::<Dequantize<F16>>::NEW),
+    ("dequantize_f32", &Steps::<Dequantize<F32>>::NEW),
     ("dim_i64", &Dim),
     ("div_bf16", &Binary::<binary::Div, Bf16>::NEW),
     ("div_f16", &Binary::<binary::Div, F16>::NEW),
@@ -265,6 +270,9 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("pow_bf16", &Binary::<binary::Pow, Bf16>::NEW),
     ("pow_f16", &Binary::<binary::Pow, F16>::NEW),
     ("pow_f32", &Binary::<binary::Pow, F32>::NEW),
+    ("quantize_i16", &Steps::<Quantize<I16>>::NEW),
+    ("quantize_i8", &Steps::<Quantize<I8>>::NEW),
+    ("quantize_u8", &Steps::<Quantize<U8>>::NEW),
     ("reduce_max_bf16", &Reduce::<reduce::Max, Bf16>::NEW),
     ("reduce_max_f16", &Reduce::<reduce::Max, F16>::NEW),
     ("reduce_max_f32", &Reduce::<reduce::Max, F32>::NEW),
@@ -321,6 +329,11 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("tanh_bf16", &Unary::<unary::Tanh, Bf16>::NEW),
     ("tanh_f16", &Unary::<unary::Tanh, F16>::NEW),
     ("tanh_f32", &Unary::<unary::Tanh, F32>::NEW),
+    ("top_k_bf16", &TopK::<Bf16>::NEW),
+    ("top_k_f16", &TopK::<F16>::NEW),
+    ("top_k_f32", &TopK::<F32>::NEW),
+    ("top_k_i32", &TopK::<I32>::NEW),
+    ("top_k_i64", &TopK::<I64>::NEW),
     ("transpose_1", &Transpose::<u8>::NEW),
     ("transpose_2", &Transpose::<u16>::NEW),
     ("transpose_4", &Transpose::<u32>::NEW),

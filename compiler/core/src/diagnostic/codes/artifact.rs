@@ -30,7 +30,7 @@ codes! {
     }
     RUN_INPUT_DTYPE = 913 {
         title: "an input has the wrong element type",
-        explanation: "m4c does not convert inputs silently: a rounded or wrapped input gives wrong results.",
+        explanation: "m4c does not convert inputs to just any type: a rounded or wrapped input gives wrong results.",
         example: "ids as float64 where the program wants i64",
         remedy: "Convert the array before the run.",
     }
@@ -65,6 +65,13 @@ codes! {
         explanation: "The reference holds an array that is none of the program's outputs; the message lists those.",
         example: "--compare expected.npz with `logit` where the output is `logits`",
         remedy: "Correct the name of the array.",
+    }
+    INPUT_CONVERTED = 919 {
+        title: "an array was converted to the type that carries its numbers",
+        explanation: "Programs have no types double, uint16, uint32 and uint64: f32, i32 and i64 carry these. Arrays of such a \
+                      type are converted alike; a double keeps about 7 digits.",
+        example: "an input of type float64 for a model that was compiled from doubles",
+        remedy: "Nothing; convert the array yourself to be rid of the note.",
     }
     OUT_OF_CLASS = 921 {
         title: "results differ by more than their class allows",

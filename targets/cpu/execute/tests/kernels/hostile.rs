@@ -41,7 +41,7 @@ fn types(name: &str, random: &mut Random) -> (DType, DType) {
     let before = parts.next().and_then(parse).unwrap_or(last);
     match name {
         _ if name.starts_with("less") || name.starts_with("equal") => (last, DType::Bool),
-        _ if name.starts_with("argmax") => (last, DType::I64),
+        _ if name.starts_with("argmax") || name.starts_with("top_k") => (last, DType::I64),
         _ => (before, last),
     }
 }
@@ -128,6 +128,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
     let arity = match name {
         _ if name.starts_with("iota") || name.starts_with("dim") => 0,
         _ if name.starts_with("select") || name.starts_with("conv") || name.starts_with("rms") => 3,
+        _ if name.contains("quantize") => 3,
         _ if name.starts_with("layer") => 4,
         _ if name.starts_with("scatter") => 3,
         _ if name.starts_with("matmul_packed") => 3,
@@ -170,7 +171,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         "pad" => 3 * rank,
         "conv" => 1 + 4 * rank.saturating_sub(2),
         "max" if name.starts_with("max_pool") => 5 * rank.saturating_sub(2),
-        "concat" | "argmax" | "cumsum" | "softmax" | "layer" | "rms" => 1,
+        "concat" | "argmax" | "top" | "cumsum" | "softmax" | "layer" | "rms" => 1,
         "gather" => 2,
         "iota" => 3,
         "dim" => result.iter().fold(1usize, |all, &size| all.saturating_mul(size)).min(9),

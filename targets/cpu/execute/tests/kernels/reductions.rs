@@ -2,6 +2,7 @@
 
 use crate::harness::{Random, Tensor, accepts, coordinates, count, near, run, same, shape};
 use m4c_runtime::DType;
+use std::cmp::Ordering;
 
 /// Sizes, the axes to reduce, and the sizes with these axes as 1 or left out.
 fn case(random: &mut Random, round: usize) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
@@ -124,6 +125,40 @@ fn argmax_of_integers_is_the_first_largest() {
     assert_eq!(out.as_slice::<i64>(), [2, 1]);
     let out = run("argmax_i32", &[Some(&narrow)], DType::I64, &[3], &[0]).unwrap();
     assert_eq!(out.as_slice::<i64>(), [0, 0, 0]);
+}
+
+#[test]
+fn top_k_is_a_stable_order() {
+    let mut random = Random(17);
+    for round in 0..150 {
+        let mut dims = if round == 0 { vec![40, 600] } else { random.dims(4, 6) };
+        dims.push(1 + random.below(5));
+        let axis = random.below(dims.len());
+        let k = random.below(dims[axis] + 1);
+        let mut to = dims.clone();
+        to[axis] = k;
+        let data: Vec<f32> = (0..count(&dims))
+            .map(|_| match random.below(30) {
+                0..2 => f32::NAN,
+                2..5 => f32::NEG_INFINITY,
+                _ => random.below(4) as f32,
+            })
+            .collect();
+        let x = Tensor::new(DType::F32, &dims, &data);
+        let out = run("top_k_f32", &[Some(&x)], DType::I64, &to, &[axis as i64]).unwrap();
+        let found: Vec<f32> = out.as_slice::<i64>().iter().map(|&index| index as f32).collect();
+        for (group, got) in groups(&dims, &[axis], &data).iter().zip(groups(&to, &[axis], &found)) {
+            let mut expected: Vec<usize> = (0..group.len()).collect();
+            let nan_first = |i: &usize| !group[*i].is_nan();
+            expected.sort_by(|i, j| {
+                nan_first(i).cmp(&nan_first(j)).then(group[*j].partial_cmp(&group[*i]).unwrap_or(Ordering::Equal))
+            });
+            let expected: Vec<f32> = expected[..k].iter().map(|&index| index as f32).collect();
+            assert_eq!(got, expected, "{dims:?} {axis}");
+        }
+        to[axis] = dims[axis] + 1;
+        assert!(!accepts("top_k_f32", &[Some(x.shape())], &[shape(DType::I64, &to)], &[axis as i64]));
+    }
 }
 
 #[test]
