@@ -164,7 +164,7 @@ impl<'p> Builder<'p> {
             return Ok(());
         }
         match self.choices.get(&value) {
-            Some(Choice::Step(step)) => self.push_step(value, step),
+            Some(Choice::Step(step, operands)) => self.push_step(value, step, operands),
             Some(Choice::Grown(rows)) => {
                 let (place, _) = self.places[&value];
                 if self.places.get(&self.root(*rows)) != Some(&(place, None)) {
@@ -185,7 +185,7 @@ impl<'p> Builder<'p> {
             let place = state.map_or_else(|| Place::Output(outputs.next().unwrap_or(0)), Place::NextState);
             let root = self.root(output.value);
             let computed =
-                matches!(self.choices.get(&root), Some(Choice::Step(_) | Choice::Grown(_))) || self.is_result(root);
+                matches!(self.choices.get(&root), Some(Choice::Step(..) | Choice::Grown(_))) || self.is_result(root);
             let grown = self.uses.iter().position(|ports| ports.grown.is_some_and(|(whole, _)| whole == root));
             // A state that rows are added to has its place, whatever else bears its name.
             if computed && !self.places.contains_key(&root) && (grown.is_none() || grown == state) {
@@ -215,7 +215,7 @@ impl<'p> Builder<'p> {
         let mut readers: BTreeMap<ValueId, usize> = BTreeMap::new();
         for (&value, choice) in self.choices {
             let read = match choice {
-                Choice::Step(_) => self.plan.graph.operands(value).into_iter().flatten().collect(),
+                Choice::Step(_, operands) => operands.iter().copied().flatten().collect(),
                 Choice::Grown(rows) => vec![*rows],
                 Choice::Loop => self.plan.graph.operands(value).into_iter().flatten().collect(),
                 Choice::Input | Choice::Stored | Choice::View(_) => Vec::new(),
@@ -227,7 +227,7 @@ impl<'p> Builder<'p> {
         for (index, ports) in self.uses.iter().enumerate() {
             let Some((_, rows)) = ports.grown else { continue };
             let root = self.root(rows);
-            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_))) && self.is_outside(root);
+            let computed = matches!(self.choices.get(&root), Some(Choice::Step(..))) && self.is_outside(root);
             if computed && readers.get(&root) == Some(&1) && !self.places.contains_key(&root) {
                 self.places.insert(root, (Place::NextState(index), None));
             }
@@ -242,8 +242,7 @@ impl<'p> Builder<'p> {
         value
     }
 
-    fn push_step(&mut self, value: ValueId, step: &m4c_target::Step) {
-        let operands = self.plan.graph.operands(value);
+    fn push_step(&mut self, value: ValueId, step: &m4c_target::Step, operands: &[Option<ValueId>]) {
         let read = |builder: &mut Self, index: usize, layout| {
             let operand = operands.get(index).copied().flatten()?;
             Some(builder.read(operand, layout))

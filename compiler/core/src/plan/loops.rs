@@ -59,14 +59,16 @@ impl Builder<'_> {
     fn place_directly(&mut self, this: &Loop, begun: &[Place], stacks: &[Place], number: usize) {
         let computed = |builder: &Self, value: ValueId| {
             let root = builder.root(value);
-            let step = matches!(builder.choices.get(&root), Some(Choice::Step(_)));
+            let step = matches!(builder.choices.get(&root), Some(Choice::Step(..)));
             (step && this.body.contains(&root.0) && builder.is_of(this, root)).then_some(root)
         };
         let mut last_read: BTreeMap<ValueId, u32> = BTreeMap::new();
         for number in this.body.clone() {
             let value = ValueId(number);
-            for operand in self.plan.graph.operands(value).into_iter().flatten() {
-                last_read.insert(self.root(operand), number);
+            if let Some(Choice::Step(_, operands)) = self.choices.get(&value) {
+                for &operand in operands.iter().flatten() {
+                    last_read.insert(self.root(operand), number);
+                }
             }
         }
         // What is read at the end of an iteration, or by a loop inside, is read last.
