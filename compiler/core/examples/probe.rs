@@ -1,3 +1,5 @@
+//! Imports a model and prints which of its values are known when compiling.
+
 #![allow(clippy::all, missing_docs, unused)]
 use m4c_compiler::import::import;
 use m4c_compiler::onnx::ModelFile;
