@@ -1,11 +1,13 @@
 //! The ONNX files in `models/`: parts of M4, other forms of some of them, and the contrast set.
 
-use crate::{Named, npz, root};
+use crate::{Named, artifact, npz, root};
 use m4c_compiler::compile::{Silent, graph_after};
 use m4c_compiler::diagnostic::Diagnostics;
+use m4c_compiler::onnx::ModelFile;
+use m4c_compiler::onnx::message::GraphProto;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
-use m4c_ir::Graph;
+use m4c_ir::{Graph, NodeKind};
 use m4c_target_cpu::CpuTarget;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -79,6 +81,26 @@ impl Fixture {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// The file's nodes and weights.
+    ///
+    /// # Panics
+    /// Where it cannot be read.
+    pub fn onnx(&self) -> GraphProto {
+        let file = ModelFile::open(&self.path).unwrap_or_else(|error| panic!("{}: {error:?}", self.path.display()));
+        file.graph_proto().clone()
+    }
+
+    /// The artifact's results for the example inputs.
+    ///
+    /// # Panics
+    /// Where the model does not compile or run.
+    pub fn results(&self) -> Named {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("model.m4fw");
+        artifact::compiled(&self.project(), &file);
+        artifact::run(&file, "main", &self.inputs())
+    }
+
     /// A project of this model alone.
     pub fn project(&self) -> Project {
         Project::of_model(&self.path, "main", Vec::new())
@@ -92,6 +114,17 @@ impl Fixture {
         let target = CpuTarget::new().expect("the target's tables");
         graph_after(&self.project(), "main", &target, phase, &mut Silent)
     }
+}
+
+/// How many of each operator a graph has.
+pub fn operator_counts(graph: &Graph) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for value in graph.order() {
+        if let NodeKind::Apply { op, .. } = &graph.node(value).kind {
+            *counts.entry(op.name).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Parts of M4 as PyTorch's exporters write them.
