@@ -11,6 +11,7 @@ use crate::element::{Bf16, Bool, F16, F32, I8, I16, I32, I64, U8};
 use crate::gather::Gather;
 use crate::iota::{Dim, Iota};
 use crate::matmul::{Matmul, MatmulPacked};
+use crate::matmul_ordered::MatmulOrdered;
 use crate::max_pool::MaxPool;
 use crate::nibbles::{I4, Narrow, Relabel, U4, Widen};
 use crate::norm::{LayerNorm, RmsNorm};
@@ -236,6 +237,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("matmul_f16", &Matmul::<F16>::NEW),
     ("matmul_f32", &Matmul::<F32>::NEW),
     ("matmul_i32", &Matmul::<I32>::NEW),
+    ("matmul_ordered_f32", &MatmulOrdered),
     ("matmul_packed_f32", &MatmulPacked),
     ("max_bf16", &Binary::<binary::Max, Bf16>::NEW),
     ("max_f16", &Binary::<binary::Max, F16>::NEW),
