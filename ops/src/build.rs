@@ -29,6 +29,13 @@ pub trait Build {
     /// The content of a value, where it is known; sizes in it may be symbolic.
     fn known(&self, value: Value) -> Option<&Tensor>;
 
+    /// The bytes of a constant as elements of another type and shape; `None` where the value is none, or has not as many
+    /// bytes.
+    fn reinterpreted(&mut self, value: Value, fact: Fact) -> Option<Value> {
+        let bytes = self.known(value)?.to_bytes()?;
+        Some(self.constant(Tensor::from_bytes(fact.dtype, fact.sizes()?, &bytes)?))
+    }
+
     /// The symbols that sizes are over.
     fn symbols(&self) -> &Symbols;
 

@@ -11,6 +11,8 @@ pub mod dim;
 pub mod dtype;
 pub mod element;
 pub mod fact;
+pub mod fused_activation;
+pub mod heads;
 pub mod import;
 pub mod numerics;
 pub mod onnx;

@@ -7,6 +7,7 @@ use m4c_compiler::project::Project;
 use m4c_ops::{DType, Tensor};
 use m4c_runtime::executor::Threads;
 use m4c_runtime::{Arena, Artifact, Bounds, MappedFile, Program, RunOptions, Session, ThreadPool};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,17 @@ pub fn compiled(project: &Project, output: &Path) {
     if let Err(errors) = try_compile(project, output) {
         panic!("{}", errors.to_text());
     }
+}
+
+/// How far the outputs of a program may be from another engine's, by name.
+///
+/// # Panics
+/// Where the artifact has no such program.
+pub fn tolerances(file: &Path, program: &str) -> BTreeMap<String, f64> {
+    let mapped = MappedFile::open(file).expect("a file");
+    let artifact = Artifact::open(mapped.bytes()).expect("an artifact");
+    let program = Program::find(&artifact, program).expect("the program");
+    program.outputs().iter().map(|port| (port.name.clone(), f64::from(port.tolerance))).collect()
 }
 
 /// Compiles a project for the CPU, or says why not.

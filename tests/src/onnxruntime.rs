@@ -55,6 +55,18 @@ fn run_with(jobs: &[Job], options: &[&str]) -> Vec<Named> {
     (0..jobs.len()).map(|index| npz::read(&place("out", index))).collect()
 }
 
+/// Runs a script of tests/peers.
+///
+/// # Panics
+/// Where it fails.
+pub fn script(name: &str, arguments: &[&Path]) {
+    let python = python();
+    let output = Command::new(&python).arg(root().join("tests/peers").join(name)).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}; run scripts/setup first", python.display()));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {text}");
+}
+
 /// The Python interpreter that has the packages of scripts/requirements.txt.
 pub fn python() -> PathBuf {
     std::env::var_os("M4C_PYTHON").map_or_else(|| root().join(".venv/bin/python"), |path| Path::new(&path).into())

@@ -193,6 +193,24 @@ impl Build for GraphBuilder {
         self.push(Built { fact: tensor.fact(), known: Some(Arc::new(tensor)), node: None })
     }
 
+    fn reinterpreted(&mut self, value: Value, fact: Fact) -> Option<Value> {
+        let built = &self.values[value.0 as usize];
+        if let Some(known) = &built.known {
+            let tensor = Tensor::from_bytes(fact.dtype, fact.sizes()?, &known.to_bytes()?)?;
+            return Some(self.constant(tensor));
+        }
+        let crate::NodeKind::Constant(constant @ Constant::Stored { length, .. }) = &self.graph.node(built.node?).kind
+        else {
+            return None;
+        };
+        let elements = fact.sizes()?.into_iter().try_fold(1usize, usize::checked_mul)?;
+        if fact.dtype.bytes(elements)? as u64 != *length {
+            return None;
+        }
+        let constant = constant.clone();
+        Some(self.stored(constant, fact))
+    }
+
     fn fact(&self, value: Value) -> &Fact {
         &self.values[value.0 as usize].fact
     }

@@ -5,8 +5,9 @@ use crate::build::{Build, Value};
 use crate::composite::gelu_tanh;
 use crate::dim::Dim;
 use crate::dtype::FLOAT;
+use crate::heads::part;
 use crate::numerics::Numerics;
-use crate::onnx::{ImportError, OnnxNode, from};
+use crate::onnx::{ImportError, OnnxNode, from, microsoft};
 use crate::op::{Meaning, Op, Sample, Violation, operand, types};
 use crate::primitive::{add, div, erf, mul};
 
@@ -21,7 +22,15 @@ pub static OP: Op = Op {
     meaning: Meaning::Composite { variants: &["exact"], decompose },
     numerics: Numerics::Rounded,
     flops: |_, result| result.elements() * Dim::from(8),
-    import: &[from("Gelu", 20, import)],
+    import: &[
+        from("Gelu", 20, import),
+        microsoft("Gelu", |b, node| Ok(vec![b.plain(&OP, &[node.operand(0)?])?])),
+        microsoft("BiasGelu", |b, node| {
+            let x = b.plain(&add::OP, &[node.operand(0)?, node.operand(1)?])?;
+            Ok(vec![b.plain(&OP, &[x])?])
+        }),
+        microsoft("BiasSplitGelu", split),
+    ],
     export: crate::export_as!("Gelu"),
     samples: &[Sample {
         name: "special values",
@@ -44,6 +53,15 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     let gate = b.plain(&add::OP, &[error, one])?;
     let gated = b.plain(&mul::OP, &[x, gate])?;
     b.plain(&mul::OP, &[gated, half])
+}
+
+/// With a bias, the left half of each row times the function of the right half.
+fn split(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let x = b.plain(&add::OP, &[node.operand(0)?, node.operand(1)?])?;
+    let half = b.fact(x).shape.last().cloned().unwrap_or(Dim::from(0)).floor_div(2);
+    let (left, right) = (part(b, x, Dim::from(0), half.clone())?, part(b, x, half.clone(), half)?);
+    let gate = b.plain(&OP, &[right])?;
+    Ok(vec![b.plain(&mul::OP, &[left, gate])?])
 }
 
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {

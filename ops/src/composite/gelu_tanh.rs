@@ -5,7 +5,7 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, OnnxAttr};
+use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, microsoft};
 use crate::op::{Meaning, Op, Sample, Violation, operand, types};
 use crate::primitive::{add, mul, tanh};
 
@@ -20,7 +20,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Composite { variants: &["exact"], decompose },
     numerics: Numerics::Rounded,
     flops: |_, result| result.elements() * Dim::from(9),
-    import: &[],
+    import: &[microsoft("FastGelu", import)],
     export: Export::Nodes(|g, node| g.node("Gelu", node.operands, &[("approximate", OnnxAttr::Text("tanh".into()))])),
     samples: &[Sample {
         name: "special values",
@@ -48,4 +48,13 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     let gate = b.plain(&add::OP, &[error, one])?;
     let gated = b.plain(&mul::OP, &[x, gate])?;
     b.plain(&mul::OP, &[gated, half])
+}
+
+/// A bias may be added first.
+fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let mut x = node.operand(0)?;
+    if let Some(bias) = node.optional(1) {
+        x = b.plain(&add::OP, &[x, bias])?;
+    }
+    Ok(vec![b.plain(&OP, &[x])?])
 }

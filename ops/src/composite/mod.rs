@@ -14,4 +14,5 @@ crate::rooms! {
     rope,
     sigmoid,
     softmax,
+    weight_only_matmul,
 }

@@ -3,7 +3,7 @@
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
-use crate::dtype::FLOAT;
+use crate::dtype::{DType, FLOAT};
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
@@ -24,7 +24,11 @@ pub static OP: Op = Op {
     meaning: Meaning::Composite { variants: &["scale"], decompose },
     numerics: Numerics::Accumulated,
     flops: |_, result| result.elements() * Dim::from(5),
-    import: &[from("RMSNormalization", 23, import)],
+    import: &[
+        from("RMSNormalization", 23, import),
+        // onnxruntime writes it with the standard domain.
+        from("SimplifiedLayerNormalization", 1, simplified),
+    ],
     export: Export::Decompose,
     samples: &[Sample {
         name: "rows",
@@ -70,4 +74,30 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let axis = fact.axis(given).ok_or_else(|| OP.refuse("axis-in-range", format!("axis {given} of {fact}")))?;
     let epsilon = b.constant(Tensor::scalar_f32(node.float("epsilon")?.unwrap_or(1e-5)));
     Ok(vec![b.op(&OP, &[x, scale, epsilon], Attrs::none().int("axis", axis as i64))?])
+}
+
+/// The same with the inverse root as a second result.
+fn simplified(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let mut results = import(b, node)?;
+    if node.results > 1 {
+        let x = node.operand(0)?;
+        let axis = b.fact(x).axis(node.int("axis")?.unwrap_or(-1)).unwrap_or(0);
+        results.push(inverse_root(b, x, axis as i64, node.float("epsilon")?.unwrap_or(1e-5))?);
+    }
+    Ok(results)
+}
+
+/// `1 / sqrt(mean of squares + epsilon)` in `f32`, the axes from `axis` on kept as size 1.
+///
+/// # Errors
+/// The constraint that it breaks.
+pub fn inverse_root(b: &mut dyn Build, x: Value, axis: i64, epsilon: f32) -> Result<Value, Violation> {
+    let x = b.cast(x, DType::F32)?;
+    let squared = b.plain(&mul::OP, &[x, x])?;
+    let axes = (axis..b.fact(x).rank() as i64).collect();
+    let mean = reduce_sum::mean(b, squared, axes, true)?;
+    let (epsilon, one) = (b.scalar(DType::F32, f64::from(epsilon)), b.scalar(DType::F32, 1.0));
+    let mean = b.plain(&add::OP, &[mean, epsilon])?;
+    let root = b.plain(&sqrt::OP, &[mean])?;
+    b.plain(&div::OP, &[one, root])
 }

@@ -4,10 +4,11 @@ use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::FLOAT;
+use crate::heads::{merge, split};
 use crate::numerics::Numerics;
-use crate::onnx::{Export, ImportError, OnnxNode, from};
+use crate::onnx::{Export, ImportError, OnnxNode, from, microsoft};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types};
-use crate::primitive::{add, concat, gather, mul, slice, sub};
+use crate::primitive::{add, concat, gather, iota, mul, slice, sub};
 
 /// Rotary position embedding: pairs of elements turned by an angle that depends on the position.
 pub static OP: Op = Op {
@@ -20,7 +21,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Composite { variants: &["halves", "interleaved"], decompose },
     numerics: Numerics::Rounded,
     flops: |_, result| result.elements() * Dim::from(3),
-    import: &[from("RotaryEmbedding", 23, import)],
+    import: &[from("RotaryEmbedding", 23, import), microsoft("RotaryEmbedding", by_position)],
     export: Export::Decompose,
     samples: &[
         Sample {
@@ -90,6 +91,40 @@ fn part(b: &mut dyn Build, x: Value, start: i64, count: i64, step: i64) -> Resul
     slice::apply(b, x, starts, sizes, steps)
 }
 
+/// Positions before tables; a single position is that of the first row.
+fn by_position(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    if node.int("is_packed_batching")?.unwrap_or(0) != 0 || node.float("scale")?.unwrap_or(1.0) != 1.0 {
+        return Err(ImportError::Unsupported("packed batches and scaled positions are not supported".into()));
+    }
+    let (x, mut at) = (node.operand(0)?, node.operand(1)?);
+    let shape = b.fact(x).shape.clone();
+    let merged = shape.len() == 3;
+    let rows = shape.get(if merged { 1 } else { 2 }).cloned().unwrap_or(Dim::from(1));
+    if b.fact(at).rank() == 1 {
+        let integer = b.fact(at).dtype;
+        let place = iota::apply(b, rows.clone(), integer)?;
+        let place = b.plain(&add::OP, &[place, at])?;
+        at = b.reshape(place, &[Dim::from(1), rows])?;
+    }
+    let by_row = || Attrs::none().int("axis", 0).int("batch_dims", 0);
+    let cos = b.op(&gather::OP, &[node.operand(2)?, at], by_row())?;
+    let sin = b.op(&gather::OP, &[node.operand(3)?, at], by_row())?;
+    let interleaved = Attrs::none().flag("interleaved", node.int("interleaved")?.unwrap_or(0) != 0);
+    if !merged {
+        return Ok(vec![b.op(&OP, &[x, cos, sin], interleaved)?]);
+    }
+    let pairs = b.fact(cos).shape.last().cloned().unwrap_or(Dim::from(1));
+    let heads = match node.int("num_heads")?.filter(|heads| *heads > 0) {
+        Some(heads) => Some(heads),
+        // The tables turn whole heads where their number is not given.
+        None => shape[2].div_exact(&(pairs * Dim::from(2))).and_then(|heads| heads.as_i64()),
+    };
+    let missing = || ImportError::Attribute { name: "num_heads".into(), found: "is missing".into() };
+    let by_head = split(b, x, heads.ok_or_else(missing)?)?;
+    let turned = b.op(&OP, &[by_head, cos, sin], interleaved)?;
+    Ok(vec![merge(b, turned)?])
+}
+
 /// Angles come by position, or from a table by the positions' numbers; heads may be merged into the rows.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (x, mut cos, mut sin) = (node.operand(0)?, node.operand(1)?, node.operand(2)?);
@@ -112,8 +147,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let missing = || ImportError::Attribute { name: "num_heads".into(), found: "is missing".into() };
     let heads = heads.ok_or_else(missing)?;
     let width = shape[2].floor_div(heads);
-    let split = b.reshape(x, &[batch.clone(), positions.clone(), Dim::from(heads), width])?;
-    let by_head = b.transpose(split, vec![0, 2, 1, 3])?;
+    let rows = b.reshape(x, &[batch.clone(), positions.clone(), Dim::from(heads), width])?;
+    let by_head = b.transpose(rows, vec![0, 2, 1, 3])?;
     let result = b.op(&OP, &[by_head, cos, sin], attrs)?;
     let result = b.transpose(result, vec![0, 2, 1, 3])?;
     Ok(vec![b.reshape(result, &shape)?])

@@ -62,13 +62,13 @@ impl Transform {
             for i in 0..self.from {
                 for made in 0..size[2] {
                     for k in 0..self.to {
-                        let angle = (i as u128 * k as u128 % self.length.max(1) as u128) as f64;
-                        let angle = TAU * angle / self.length as f64 * if self.inverse { 1.0 } else { -1.0 };
+                        let (cosine, sine) = wave(i as u128 * k as u128 % self.length.max(1) as u128, self.length);
+                        let sine = if self.inverse { sine } else { -sine };
                         // (a + bi)(cos + i sin)
                         let factor = match (read, made) {
-                            (0, 0) | (1, 1) => angle.cos(),
-                            (0, _) => angle.sin(),
-                            _ => -angle.sin(),
+                            (0, 0) | (1, 1) => cosine,
+                            (0, _) => sine,
+                            _ => -sine,
                         };
                         let twice = self.half && i > 0 && 2 * i < self.length;
                         let scale = if self.inverse { 1.0 / self.length as f64 } else { 1.0 };
@@ -79,6 +79,15 @@ impl Transform {
         }
         Ok(matrix)
     }
+}
+
+/// Cosine and sine of a part of a turn; quarters are exact.
+fn wave(part: u128, length: usize) -> (f64, f64) {
+    if (4 * part).is_multiple_of(length as u128) {
+        return [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][(4 * part / length as u128 % 4) as usize];
+    }
+    let angle = TAU * part as f64 / length as f64;
+    (angle.cos(), angle.sin())
 }
 
 fn constant(b: &mut dyn Build, like: Value, shape: Vec<usize>, values: Vec<f64>) -> Value {

@@ -39,9 +39,24 @@ fn of_integers(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, Violation
     b.sub(x, whole)
 }
 
-/// With the sign of the dividend, exact while the quotient is below 2²⁴ and the divisor below 2¹¹⁵: the product of quotient and
-/// divisor is taken with its rounding error (Dekker 1971), and a quotient that was rounded up is taken back by one.
+/// With the sign of the dividend, exact while the quotient is below 2⁴⁷ and the divisor below 2¹¹⁵: a second round takes what
+/// the first quotient lacks in digits, and one that was rounded up is taken back.
 fn of_reals(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, Violation> {
+    let rest = reduced(b, x, y)?;
+    let rest = reduced(b, rest, y)?;
+    let zero = b.like(x, 0.0);
+    let both = b.mul(rest, x)?;
+    let beyond = b.less(both, zero)?;
+    let step = b.abs(y)?;
+    let below = b.less(rest, zero)?;
+    let back = b.negated(step)?;
+    let step = b.select(below, step, back)?;
+    let corrected = b.add(rest, step)?;
+    b.select(beyond, corrected, rest)
+}
+
+/// `x - trunc(x / y) * y`, the product with its rounding error (Dekker 1971).
+fn reduced(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, Violation> {
     let zero = b.like(x, 0.0);
     let quotient = b.div(x, y)?;
     let negative = b.less(quotient, zero)?;
@@ -59,15 +74,6 @@ fn of_reals(b: &mut dyn Build, x: Value, y: Value) -> Result<Value, Violation> {
     }
     let rest = b.sub(x, product)?;
     let rest = b.sub(rest, error)?;
-    // Rounded up, the rest has the other sign.
-    let both = b.mul(rest, x)?;
-    let beyond = b.less(both, zero)?;
-    let step = b.abs(y)?;
-    let below = b.less(rest, zero)?;
-    let back = b.negated(step)?;
-    let step = b.select(below, step, back)?;
-    let corrected = b.add(rest, step)?;
-    let rest = b.select(beyond, corrected, rest)?;
     let none = b.equal(whole, zero)?;
     b.select(none, x, rest)
 }

@@ -5,8 +5,9 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::fact::Fact;
+use crate::fused_activation;
 use crate::numerics::Numerics;
-use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from};
+use crate::onnx::{Export, ImportError, OnnxAttr, OnnxNode, from, microsoft};
 use crate::op::{
     EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
@@ -38,7 +39,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Accumulated,
     flops,
-    import: &[from("Conv", 1, import)],
+    import: &[from("Conv", 1, import), microsoft("FusedConv", fused), microsoft("NhwcConv", channels_last)],
     export: Export::Nodes(|g, node| {
         let list = |name| OnnxAttr::Ints(node.attrs.get_ints(name).to_vec());
         let attrs = [
@@ -160,6 +161,31 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let attrs = attrs(b, node, x, w)?;
     let result = b.op(&OP, &[x, w], attrs)?;
     Ok(vec![with_bias(b, result, node.optional(2))?])
+}
+
+/// With something added, and a function of that.
+fn fused(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let (x, w) = (node.operand(0)?, node.operand(1)?);
+    let attrs = attrs(b, node, x, w)?;
+    let result = b.op(&OP, &[x, w], attrs)?;
+    let mut result = with_bias(b, result, node.optional(2))?;
+    if let Some(added) = node.optional(3) {
+        result = b.plain(&add::OP, &[result, added])?;
+    }
+    Ok(vec![fused_activation::apply(b, node, result)?])
+}
+
+/// Of `[batch, spatial…, channels]` and `[filters, window…, channels / groups]`.
+fn channels_last(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let rank = b.fact(node.operand(0)?).rank() as i64;
+    let to_front = |rank: i64| [0, rank - 1].into_iter().chain(1..rank - 1).collect::<Vec<i64>>();
+    let x = b.transpose(node.operand(0)?, to_front(rank))?;
+    let w = b.transpose(node.operand(1)?, to_front(rank))?;
+    let attrs = attrs(b, node, x, w)?;
+    let result = b.op(&OP, &[x, w], attrs)?;
+    let result = with_bias(b, result, node.optional(2))?;
+    let to_back = [0].into_iter().chain(2..rank).chain([1]).collect();
+    Ok(vec![b.transpose(result, to_back)?])
 }
 
 /// The attributes of a node that convolves `x` with `w`.

@@ -5,8 +5,9 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::NUMERIC;
 use crate::fact::Fact;
+use crate::fused_activation;
 use crate::numerics::Numerics;
-use crate::onnx::{ImportError, OnnxNode, from};
+use crate::onnx::{ImportError, OnnxNode, from, microsoft};
 use crate::op::{
     EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, constraint, operand, types,
 };
@@ -28,7 +29,14 @@ pub static OP: Op = Op {
     meaning: Meaning::Primitive { infer, eval },
     numerics: Numerics::Accumulated,
     flops,
-    import: &[from("MatMul", 1, import), from("Gemm", 7, gemm)],
+    import: &[
+        from("MatMul", 1, import),
+        from("Gemm", 7, gemm),
+        microsoft("FusedGemm", gemm),
+        microsoft("FusedMatMul", fused),
+        microsoft("TransposeMatMul", fused),
+        microsoft("FusedMatMulActivation", fused),
+    ],
     export: crate::export_as!("MatMul"),
     samples: &[
         Sample {
@@ -145,7 +153,28 @@ pub fn of_vectors_too(
     b.reshape(product, &shape)
 }
 
-/// `alpha * a' * b' + beta * c`.
+/// `alpha * a' * b'`, each factor with its last two axes exchanged, and before that the first axis moved to the last but one
+/// place, where an attribute says so.
+fn fused(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let mut factors = [node.operand(0)?, node.operand(1)?];
+    for (x, side) in factors.iter_mut().zip(["A", "B"]) {
+        let rank = b.fact(*x).rank() as i64;
+        let mut perm: Vec<i64> = (0..rank).collect();
+        if rank > 2 && node.int(&format!("transBatch{side}"))?.unwrap_or(0) != 0 {
+            perm[..rank as usize - 1].rotate_left(1);
+        }
+        if rank > 1 && node.int(&format!("trans{side}"))?.unwrap_or(0) != 0 {
+            perm.swap(rank as usize - 2, rank as usize - 1);
+        }
+        *x = b.transpose(*x, perm)?;
+    }
+    let [x, y] = factors;
+    let product = of_vectors_too(b, x, y, |b, x, y| b.plain(&OP, &[x, y]))?;
+    let result = scaled(b, product, node.float("alpha")?)?;
+    Ok(vec![fused_activation::apply(b, node, result)?])
+}
+
+/// `alpha * a' * b' + beta * c`, and a function of that where an attribute names one.
 fn gemm(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let (mut x, mut y) = (node.operand(0)?, node.operand(1)?);
     if node.int("transA")?.unwrap_or(0) != 0 {
@@ -160,7 +189,7 @@ fn gemm(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
         let c = scaled(b, c, node.float("beta")?)?;
         result = b.plain(&add::OP, &[result, c])?;
     }
-    Ok(vec![result])
+    Ok(vec![fused_activation::apply(b, node, result)?])
 }
 
 fn scaled(b: &mut dyn Build, x: Value, by: Option<f32>) -> Result<Value, ImportError> {

@@ -28,16 +28,17 @@ pub(super) fn choose(
     target: &dyn Target,
 ) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
     let known = constants::known(graph);
+    let computed = computed(graph, target, &known);
+    // What a kernel may ask for in a layout of its own.
+    let stored = |value: ValueId| known.contains(&value) && !computed.contains(&value);
     let mut needed: BTreeSet<ValueId> = graph.outputs().iter().map(|output| output.value).collect();
-    // Needed in a layout that only the compiler can make.
-    let mut packed: BTreeSet<ValueId> = BTreeSet::new();
     let (mut choices, mut diagnostics) = (BTreeMap::new(), Diagnostics::new());
     // Backward, because whether a known value is stored depends on how it is used.
     for value in graph.order().into_iter().rev() {
         if !needed.contains(&value) {
             continue;
         }
-        let Some(node) = NodeView::of(graph, value, &|operand| known.contains(&operand)) else {
+        let Some(node) = NodeView::of(graph, value, &stored) else {
             let input = matches!(graph.node(value).kind, NodeKind::Input(_));
             choices.insert(value, if input { Choice::Input } else { Choice::Stored });
             continue;
@@ -47,13 +48,9 @@ pub(super) fn choose(
             choices.insert(value, Choice::Grown(rows));
             continue;
         }
-        if known.contains(&value) {
-            let computed =
-                !packed.contains(&value) && constants::expands(graph, value) && target.supports(&node).is_yes();
-            if !computed {
-                choices.insert(value, Choice::Stored);
-                continue;
-            }
+        if stored(value) {
+            choices.insert(value, Choice::Stored);
+            continue;
         }
         let choice = match choice(graph, value, &node, target, &known) {
             Ok(choice) => choice,
@@ -70,22 +67,25 @@ pub(super) fn choose(
             }
             Choice::Step(step) => {
                 for operand in &step.operands {
-                    let (index, is_packed) = match *operand {
-                        StepOperand::Absent => continue,
-                        StepOperand::Plain(index) => (index, false),
-                        StepOperand::Packed { operand, .. } => (operand, true),
+                    let (StepOperand::Plain(index) | StepOperand::Packed { operand: index, .. }) = *operand else {
+                        continue;
                     };
-                    let Some(operand) = operands.get(index).copied().flatten() else { continue };
-                    needed.insert(operand);
-                    if is_packed {
-                        packed.insert(operand);
-                    }
+                    needed.extend(operands.get(index).copied().flatten());
                 }
             }
         }
         choices.insert(value, choice);
     }
     if diagnostics.is_empty() { Ok(choices) } else { Err(diagnostics) }
+}
+
+/// The known values that the program computes from fewer bytes, where the target can.
+fn computed(graph: &Graph, target: &dyn Target, known: &BTreeSet<ValueId>) -> BTreeSet<ValueId> {
+    let computes = |&value: &ValueId| {
+        let node = NodeView::of(graph, value, &|operand| known.contains(&operand));
+        node.is_some_and(|node| constants::expands(graph, value) && target.supports(&node).is_yes())
+    };
+    known.iter().copied().filter(computes).collect()
 }
 
 fn choice(

@@ -4,8 +4,8 @@ use m4c_ir::{Graph, NodeKind, ValueId};
 use m4c_ops::{Attrs, Binding, Fact};
 use std::collections::BTreeSet;
 
-/// Values of no more elements than this are stored whatever they are made of.
-const SMALL: usize = 4096;
+/// Values of no more bytes than this are stored whatever they are made of.
+const SMALL: usize = 16384;
 
 /// Whether an application of known values has a known result: no size in it depends on the inputs.
 pub(crate) fn is_fixed(attrs: &Attrs, result: &Fact) -> bool {
@@ -31,16 +31,16 @@ pub(crate) fn known(graph: &Graph) -> BTreeSet<ValueId> {
     known
 }
 
-/// Whether a known value has more elements than the constants that it is computed of: then the program computes it, and
-/// the artifact stays small.
+/// Whether a known value has more bytes than the constants that it is computed of: then the program computes it, and the
+/// artifact stays small.
 pub(crate) fn expands(graph: &Graph, value: ValueId) -> bool {
     let mut leaves = 0usize;
     for node in recipe(graph, value) {
         if let NodeKind::Constant(_) = graph.node(node).kind {
-            leaves = leaves.saturating_add(elements(graph.fact(node)));
+            leaves = leaves.saturating_add(bytes(graph.fact(node)));
         }
     }
-    elements(graph.fact(value)) > leaves.max(SMALL)
+    bytes(graph.fact(value)) > leaves.max(SMALL)
 }
 
 /// The values that a value is computed of and itself, each after its operands.
@@ -59,6 +59,7 @@ pub(crate) fn recipe(graph: &Graph, value: ValueId) -> Vec<ValueId> {
     order
 }
 
-fn elements(fact: &Fact) -> usize {
-    fact.sizes().map_or(usize::MAX, |sizes| sizes.into_iter().fold(1, usize::saturating_mul))
+fn bytes(fact: &Fact) -> usize {
+    let elements = fact.sizes().map(|sizes| sizes.into_iter().fold(1, usize::saturating_mul));
+    elements.and_then(|elements| fact.dtype.bytes(elements)).unwrap_or(usize::MAX)
 }

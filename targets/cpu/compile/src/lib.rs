@@ -43,6 +43,8 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("round", arithmetic::elementwise),
     ("pow", arithmetic::elementwise),
     ("cast", convert::cast),
+    ("quantize", convert::quantize),
+    ("dequantize", convert::quantize),
     ("iota", count::iota),
     ("dim", count::dim),
     ("reshape", movement::reshape),

@@ -166,7 +166,15 @@ fn variants(target: &CpuTarget, op: &'static Op, sample: &Sample) -> Vec<ReadSam
     let each = variants.iter().flat_map(|variant| dtypes.iter().map(|&dtype| with_type(variant, dtype)));
     let each: Vec<ReadSample> = each.collect();
     variants.extend(each);
+    variants.retain(|variant| is_applicable(op, variant));
     variants
+}
+
+/// Whether the operator takes the types; another type of an operand may exclude that of the result.
+fn is_applicable(op: &'static Op, sample: &ReadSample) -> bool {
+    let facts: Vec<Option<Fact>> = sample.operands.iter().map(|tensor| tensor.as_ref().map(Tensor::fact)).collect();
+    let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
+    op.infer(&facts, &sample.attrs, &m4c_ops::Symbols::default(), &mut Vec::new()).is_ok()
 }
 
 fn in_type(tensor: &Tensor, dtype: DType) -> Tensor {

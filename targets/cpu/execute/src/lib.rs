@@ -32,6 +32,8 @@ mod nibbles;
 mod norm;
 mod number;
 mod pad;
+mod quantize;
+mod real;
 mod reduce;
 mod scatter;
 mod select;

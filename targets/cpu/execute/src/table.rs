@@ -15,6 +15,7 @@ use crate::max_pool::MaxPool;
 use crate::nibbles::{I4, Narrow, Relabel, U4, Widen};
 use crate::norm::{LayerNorm, RmsNorm};
 use crate::pad::Pad;
+use crate::quantize::{Dequantize, Quantize, Steps};
 use crate::reduce::{self, Reduce};
 use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
@@ -177,6 +178,9 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("cumsum_f32", &Cumsum::<F32>::NEW),
     ("cumsum_i32", &Cumsum::<I32>::NEW),
     ("cumsum_i64", &Cumsum::<I64>::NEW),
+    ("dequantize_bf16", &Steps::<Dequantize<Bf16>>::NEW),
+    ("dequantize_f16", &Steps::<Dequantize<F16>>::NEW),
+    ("dequantize_f32", &Steps::<Dequantize<F32>>::NEW),
     ("dim_i64", &Dim),
     ("div_bf16", &Binary::<binary::Div, Bf16>::NEW),
     ("div_f16", &Binary::<binary::Div, F16>::NEW),
@@ -264,6 +268,9 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("pow_bf16", &Binary::<binary::Pow, Bf16>::NEW),
     ("pow_f16", &Binary::<binary::Pow, F16>::NEW),
     ("pow_f32", &Binary::<binary::Pow, F32>::NEW),
+    ("quantize_i16", &Steps::<Quantize<I16>>::NEW),
+    ("quantize_i8", &Steps::<Quantize<I8>>::NEW),
+    ("quantize_u8", &Steps::<Quantize<U8>>::NEW),
     ("reduce_max_bf16", &Reduce::<reduce::Max, Bf16>::NEW),
     ("reduce_max_f16", &Reduce::<reduce::Max, F16>::NEW),
     ("reduce_max_f32", &Reduce::<reduce::Max, F32>::NEW),

@@ -127,6 +127,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
     let arity = match name {
         _ if name.starts_with("iota") || name.starts_with("dim") => 0,
         _ if name.starts_with("select") || name.starts_with("conv") || name.starts_with("rms") => 3,
+        _ if name.contains("quantize") => 3,
         _ if name.starts_with("layer") => 4,
         _ if name.starts_with("scatter") => 3,
         _ if name.starts_with("matmul_packed") => 3,
