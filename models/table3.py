@@ -71,7 +71,7 @@ HEAD = """# Table 3
 
 The models that M4 replaces ("Mobile Foundation Model as Firmware", Table 3), each compiled for the CPU. A fixture is a file
 in `models/`; what has a function's name is built by it in `models/exporters/table3.py`, with random weights, and exported by
-{torch}. Written by `python models/table3.py M4C`; after a refusal stand the compiler's words, and what
+{torch}. Written by `python models/table3.py M4C EXPORTS`; after a refusal stand the compiler's words, and what
 else of the file's operators tells why.
 
 {lowers} of {all} models lower.
@@ -101,6 +101,12 @@ def exported(builder, folder):
     return None, "no exporter writes it: " + ", ".join(reasons)
 
 
+def operators(graph):
+    """Types of all nodes, those in branches and loops included."""
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return {node.op_type for node in graph.node}.union(*map(operators, inner))
+
+
 def outcome(m4c, path, exports):
     command = [m4c, "compile", path, "-o", exports / "model.m4fw"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -108,7 +114,7 @@ def outcome(m4c, path, exports):
         return "lowers"
     error = re.search(r"error\[(\w+)\]: .*\n(?:.*\n)*?\s*note: (.*)", done.stderr)
     model = onnx.load(path, load_external_data=False)
-    present = {node.op_type for node in model.graph.node}
+    present = operators(model.graph)
     why = [f"{operator}: {reason}" for operator, reason in REASONS.items() if operator in present]
     return f"refused: {error[1]} {error[2]}" + (f" ({'; '.join(why)})" if why else "")
 
