@@ -1,6 +1,7 @@
 //! States against feeding them by hand: LLaMA and Whisper as programs of one artifact, by both exporters.
 
 use m4c_compiler::project::Project;
+use m4c_format::Place;
 use m4c_ops::{Data, Tensor};
 use m4c_runtime::{Arena, Artifact, MappedFile, StateBounds, States};
 use m4c_tests::artifact::{self, Aligned};
@@ -250,6 +251,29 @@ fn a_step_changes_only_the_rows_that_it_adds() {
         assert!(stepped[7 * row..8 * row].iter().any(|&byte| byte != 0xAB), "the new row of state {state}");
         assert!(stepped[8 * row..].iter().all(|&byte| byte == 0xAB), "what lies behind the rows of state {state}");
     }
+}
+
+/// Nothing copies the cache: the steps that write rows do not read it, and only products do.
+#[test]
+fn only_products_read_the_cache_of_a_decoder() {
+    let family = &LLAMAS[1];
+    let folder = tempfile::tempdir().unwrap();
+    let file = family.compiled(folder.path());
+    let mapped = MappedFile::open(&file).unwrap();
+    let opened = Artifact::open(mapped.bytes()).unwrap();
+    let program = m4c_runtime::Program::find(&opened, "decode").unwrap();
+    let tables = program.tables();
+    let (mut written, mut read) = (0, 0);
+    for step in tables.steps() {
+        let kept = |tensor: &&m4c_format::program::Tensor| matches!(tensor.place, Place::State | Place::NextState);
+        let reads = tables.operands()[step.operands.clone()].iter().filter(kept).count();
+        let writes = tables.results()[step.results.clone()].iter().filter(kept).count();
+        assert!(reads == 0 || writes == 0, "a step copies rows that are there");
+        let kernel = &tables.kernels()[step.kernel as usize].name;
+        assert!(reads == 0 || kernel == "matmul_ordered_f32", "`{kernel}` reads the cache");
+        (read, written) = (read + reads, written + writes);
+    }
+    assert_eq!((read, written), (4, 4));
 }
 
 #[test]

@@ -88,7 +88,7 @@ enum {
 
 typedef struct m4c_error {
     m4c_code code;
-    /* The node, port, symbol, guard, kernel or segment that failed, or M4C_NOWHERE. */
+    /* The node, port, symbol, guard, state, kernel or segment that failed, or M4C_NOWHERE. */
     uint32_t at;
     /* A sentence with the names that `at` stands for, ended by a zero byte and cut where it is too long. */
     char message[248];
@@ -96,6 +96,7 @@ typedef struct m4c_error {
 
 typedef struct m4c_artifact m4c_artifact;
 typedef struct m4c_session m4c_session;
+typedef struct m4c_states m4c_states;
 
 /* Text in the artifact, without a zero byte at its end; valid until the artifact is closed. */
 typedef struct m4c_text {
@@ -185,6 +186,8 @@ typedef struct m4c_session_options {
     /* Threads of the caller's, or NULL for a pool of the session's own. */
     m4c_run_jobs run_jobs;
     void *run_jobs_context;
+    /* States that bound the symbols that their sizes determine, or NULL. */
+    const m4c_states *states;
 } m4c_session_options;
 
 typedef struct m4c_memory_needs {
@@ -236,6 +239,51 @@ typedef struct m4c_output {
  * nothing. */
 m4c_code m4c_run(m4c_session *session, const m4c_input *inputs, size_t input_count, const m4c_output *outputs,
                  size_t output_count, m4c_error *error);
+
+/* ---- States ------------------------------------------------------------------------------------------------------- */
+
+/* What outlives runs, and what the programs of an artifact share: see m4c_state_name. Calls for the same states may not
+ * overlap, and only programs of their artifact run on them. */
+
+/* 0 where there are none. */
+size_t m4c_state_count(const m4c_artifact *artifact);
+m4c_code m4c_state_name(const m4c_artifact *artifact, size_t state, m4c_text *name, m4c_error *error);
+/* By its own name, or by that of the input or output of a program that it replaced. */
+m4c_code m4c_find_state(const m4c_artifact *artifact, size_t program, const char *name, size_t *state,
+                        m4c_error *error);
+
+/* The bytes of states for these bounds: of m4c_bound, `symbol` is the name of an axis and `low` is not used. */
+m4c_code m4c_states_memory(const m4c_artifact *artifact, const m4c_bound *bounds, size_t bound_count, size_t *bytes,
+                           m4c_error *error);
+
+/* Makes states, all of them empty. `memory` may be NULL; else it starts at a multiple of 64, holds as many bytes as
+ * m4c_states_memory says, and stays until the states are destroyed. */
+m4c_code m4c_states_create(const m4c_artifact *artifact, const m4c_bound *bounds, size_t bound_count, void *memory,
+                           size_t memory_size, m4c_states **states, m4c_error *error);
+
+/* NULL is allowed. */
+void m4c_states_destroy(m4c_states *states);
+
+/* Sizes and bytes of what a state holds; M4C_STATE_EMPTY where that is nothing. */
+m4c_code m4c_state_shape(const m4c_states *states, size_t state, m4c_shape *shape, m4c_error *error);
+/* Fills a state with row-major elements. */
+m4c_code m4c_set_state(m4c_states *states, size_t state, const size_t *dims, size_t rank, const void *data,
+                       size_t length, m4c_error *error);
+/* Writes the row-major elements of a state to `data`. */
+m4c_code m4c_get_state(const m4c_states *states, size_t state, void *data, size_t length, m4c_error *error);
+/* Empties all states. */
+m4c_code m4c_reset_states(m4c_states *states, m4c_error *error);
+/* Keeps at most so many rows along the axes of this name that rows are added along. */
+m4c_code m4c_truncate_states(m4c_states *states, const char *axis, size_t rows, m4c_error *error);
+/* Makes the content of all states that of others of the same artifact. */
+m4c_code m4c_copy_states(m4c_states *to, const m4c_states *from, m4c_error *error);
+
+/* As m4c_bind, for a program that works on states: their sizes must stay as they are until the run. */
+m4c_code m4c_bind_with(m4c_session *session, const m4c_states *states, m4c_error *error);
+/* As m4c_run. A run that fails leaves states that it adds to or carries as they were; those that it writes without
+ * reading them are then empty. */
+m4c_code m4c_run_with(m4c_session *session, m4c_states *states, const m4c_input *inputs, size_t input_count,
+                      const m4c_output *outputs, size_t output_count, m4c_error *error);
 
 /* Makes the run in progress, or else the next one, end with M4C_CANCELLED before its next step. Any thread may call it
  * while the session exists. */

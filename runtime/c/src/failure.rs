@@ -34,6 +34,11 @@ impl Failure {
         Failure { error, text: Some(describe(&error, program)) }
     }
 
+    /// The same failure with other words, where it has none of its own.
+    pub(crate) fn named(self, name: impl FnOnce(Error) -> Failure) -> Failure {
+        if self.text.is_some() { self } else { name(self.error) }
+    }
+
     pub(crate) fn argument(detail: &'static str) -> Failure {
         Error::new(Code::BadArgument).because(detail).into()
     }

@@ -6,10 +6,12 @@ mod artifact;
 mod failure;
 mod ports;
 mod session;
+mod states;
 mod threads;
 
 pub use artifact::*;
 pub use failure::*;
 pub use ports::*;
 pub use session::*;
+pub use states::*;
 pub use threads::RunJobs;

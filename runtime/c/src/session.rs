@@ -5,10 +5,13 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use m4c_runtime::{Arena, Bounds, Code, Error, Executor, MemoryNeeds, Program, RunOptions, Session, ThreadPool};
+use m4c_runtime::{
+    Arena, Bounds, Code, Error, Executor, MemoryNeeds, Program, RunOptions, Session, States, ThreadPool,
+};
 
 use crate::artifact::Opened;
 use crate::failure::{ErrorOut, Failure, borrow, guarded, list, list_mut, store, text};
+use crate::states::{StatesHandle, with_states};
 use crate::threads::{CallerThreads, RunJobs, Workers};
 
 static EXECUTORS: &[&dyn Executor] = &[&m4c_exec_cpu::CPU];
@@ -18,9 +21,9 @@ const MAX_RANK: usize = 8;
 #[repr(C)]
 #[derive(Debug)]
 pub struct BoundIn {
-    symbol: *const c_char,
-    low: i64,
-    high: i64,
+    pub(crate) symbol: *const c_char,
+    pub(crate) low: i64,
+    pub(crate) high: i64,
 }
 
 /// `m4c_session_options` of the header.
@@ -34,6 +37,7 @@ pub struct OptionsIn {
     arena_size: usize,
     run_jobs: Option<RunJobs>,
     run_jobs_context: *mut c_void,
+    states: *const StatesHandle,
 }
 
 const DEFAULTS: OptionsIn = OptionsIn {
@@ -44,6 +48,7 @@ const DEFAULTS: OptionsIn = OptionsIn {
     arena_size: 0,
     run_jobs: None,
     run_jobs_context: std::ptr::null_mut(),
+    states: std::ptr::null(),
 };
 
 /// `m4c_memory_needs` of the header.
@@ -62,6 +67,14 @@ pub struct ShapeOut {
     rank: u32,
     dims: [usize; MAX_RANK],
     bytes: usize,
+}
+
+impl ShapeOut {
+    pub(crate) fn new(sizes: &[usize], bytes: usize) -> ShapeOut {
+        let mut dims = [0; MAX_RANK];
+        dims.iter_mut().zip(sizes).for_each(|(slot, &size)| *slot = size);
+        ShapeOut { rank: sizes.len() as u32, dims, bytes }
+    }
 }
 
 /// `m4c_input` of the header.
@@ -127,6 +140,15 @@ unsafe fn bounds(program: &Program<'_>, options: &OptionsIn) -> Result<Bounds, F
             bounds.at_most(program, name, bound.high).map_err(named)?;
         } else {
             bounds.between(program, name, bound.low, bound.high).map_err(named)?;
+        }
+    }
+    if !options.states.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            with_states(options.states, |states| {
+                bounds.within(program, states).map_err(|error| Failure::in_program(error, program))?;
+                Ok(())
+            })?;
         }
     }
     Ok(bounds)
@@ -282,17 +304,21 @@ pub unsafe extern "C" fn m4c_set_input_shape(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn m4c_bind(session: *mut SessionHandle, error: *mut ErrorOut) -> u32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe {
-        with_session(session, error, |inner, _| {
-            let mut dims: Vec<&[usize]> = std::mem::take(&mut inner.dims);
-            dims.extend(inner.shapes.iter().map(|shape| &**shape));
-            let outcome = inner.session.bind(&dims);
-            // Collecting in place keeps the allocation.
-            dims.clear();
-            inner.dims = dims.into_iter().map(|_| -> &'static [usize] { &[] }).collect();
-            outcome.map_err(|error| Failure::in_program(error, &inner.session.program()))
-        })
-    }
+    unsafe { with_session(session, error, |inner, _| inner.bind(None)) }
+}
+
+/// `m4c_bind_with` of the header.
+///
+/// # Safety
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn m4c_bind_with(
+    session: *mut SessionHandle,
+    states: *const StatesHandle,
+    error: *mut ErrorOut,
+) -> u32 {
+    // SAFETY: the pointers are as the header asks.
+    unsafe { with_session(session, error, |inner, _| with_states(states, |states| inner.bind(Some(states)))) }
 }
 
 /// `m4c_output_shape` of the header.
@@ -309,11 +335,8 @@ pub unsafe extern "C" fn m4c_output_shape(
     // SAFETY: the pointers are as the header asks.
     unsafe {
         with_session(session, error, |inner, _| {
-            let sizes = inner.session.output_dims(output)?;
-            let mut dims = [0; MAX_RANK];
-            dims.iter_mut().zip(sizes).for_each(|(slot, &size)| *slot = size);
             let bytes = inner.session.output_bytes(output)?;
-            store(shape, ShapeOut { rank: sizes.len() as u32, dims, bytes }, "shape")
+            store(shape, ShapeOut::new(inner.session.output_dims(output)?, bytes), "shape")
         })
     }
 }
@@ -334,26 +357,82 @@ pub unsafe extern "C" fn m4c_run(
     // SAFETY: the pointers are as the header asks.
     unsafe {
         with_session(session, error, |inner, cancel| {
-            let program = inner.session.program();
-            if input_count != program.inputs().len() || output_count != program.outputs().len() {
-                return Err(Error::new(Code::WrongInputCount).into());
-            }
-            let outcome =
-                inner.run(list(inputs, input_count, "inputs")?, list(outputs, output_count, "outputs")?, cancel);
-            // The lists would outlive the caller's buffers.
-            inner.inputs.clear();
-            inner.outputs.clear();
-            outcome
+            inner.run(list(inputs, input_count, "inputs")?, list(outputs, output_count, "outputs")?, None, cancel)
+        })
+    }
+}
+
+/// `m4c_run_with` of the header.
+///
+/// # Safety
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn m4c_run_with(
+    session: *mut SessionHandle,
+    states: *mut StatesHandle,
+    inputs: *const InputIn,
+    input_count: usize,
+    outputs: *const OutputIn,
+    output_count: usize,
+    error: *mut ErrorOut,
+) -> u32 {
+    // SAFETY: the pointers are as the header asks.
+    unsafe {
+        with_session(session, error, |inner, cancel| {
+            let (inputs, outputs) = (list(inputs, input_count, "inputs")?, list(outputs, output_count, "outputs")?);
+            with_states(states, |states| inner.run(inputs, outputs, Some(states), cancel))
         })
     }
 }
 
 impl Inner {
+    fn bind(&mut self, states: Option<&States<'_>>) -> Result<(), Failure> {
+        let mut dims: Vec<&[usize]> = std::mem::take(&mut self.dims);
+        dims.extend(self.shapes.iter().map(|shape| &**shape));
+        let outcome = match states {
+            Some(states) => self.session.bind_with(&dims, states),
+            None => self.session.bind(&dims),
+        };
+        // Collecting in place keeps the allocation.
+        dims.clear();
+        self.dims = dims.into_iter().map(|_| -> &'static [usize] { &[] }).collect();
+        outcome.map_err(|error| Failure::in_program(error, &self.session.program()))
+    }
+
+    /// Runs over the caller's buffers.
+    ///
+    /// # Safety
+    /// The buffers are as the header asks.
+    unsafe fn run(
+        &mut self,
+        inputs: &[InputIn],
+        outputs: &[OutputIn],
+        states: Option<&mut States<'_>>,
+        cancel: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let program = self.session.program();
+        if inputs.len() != program.inputs().len() || outputs.len() != program.outputs().len() {
+            return Err(Error::new(Code::WrongInputCount).into());
+        }
+        // SAFETY: the caller's promise.
+        let outcome = unsafe { self.run_listed(inputs, outputs, states, cancel) };
+        // The lists would outlive the caller's buffers.
+        self.inputs.clear();
+        self.outputs.clear();
+        outcome
+    }
+
     /// Fills the recycled lists and runs. The caller empties them.
     ///
     /// # Safety
     /// The buffers are as the header asks.
-    unsafe fn run(&mut self, inputs: &[InputIn], outputs: &[OutputIn], cancel: &AtomicBool) -> Result<(), Failure> {
+    unsafe fn run_listed(
+        &mut self,
+        inputs: &[InputIn],
+        outputs: &[OutputIn],
+        states: Option<&mut States<'_>>,
+        cancel: &AtomicBool,
+    ) -> Result<(), Failure> {
         for input in inputs {
             // SAFETY: the caller's promise; the list is emptied before the buffers go.
             self.inputs.push(unsafe { list(input.data, input.length, "an input")? });
@@ -363,7 +442,11 @@ impl Inner {
             self.outputs.push(unsafe { list_mut(output.data, output.length, "an output")? });
         }
         let options = RunOptions { threads: self.workers.threads(), cancel: Some(cancel), observer: None };
-        self.session.run(&self.inputs, &mut self.outputs, &options).map_err(|error| {
+        let outcome = match states {
+            Some(states) => self.session.run_with(&self.inputs, &mut self.outputs, states, &options),
+            None => self.session.run(&self.inputs, &mut self.outputs, &options),
+        };
+        outcome.map_err(|error| {
             if error.code == Code::Cancelled {
                 cancel.store(false, Ordering::Relaxed);
             }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use m4c_format::description::{Buffer, Kernel, Operand, Port, Program, Provenance, Step, Symbol};
-use m4c_format::{ConstantSpec, DType, ExprBuilder, Place, Writer};
+use m4c_format::description::{
+    Axis, Buffer, Kernel, Operand, Port, Program, Provenance, State, StateUse, Step, Symbol,
+};
+use m4c_format::{ConstantSpec, DType, ExprBuilder, Place, StateKind, Writer};
 
 /// `y = (x + x) + w` over rows of 3, where `w` is one row of constants.
 fn artifact() -> Vec<u8> {
@@ -44,16 +46,62 @@ fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
+/// A program that keeps the rows it is given: `kept = rows so far and x`, and gives twice all of them.
+fn artifact_with_state() -> Vec<u8> {
+    let mut writer = Writer::new(Cursor::new(Vec::new()));
+    let mut exprs = ExprBuilder::new();
+    let (past, new, two) = (exprs.symbol(0), exprs.symbol(1), exprs.constant(2));
+    let all = exprs.add(past, new);
+    let port = |name: &str, rows| Port { name: name.into(), dtype: DType::F32, dims: vec![rows, two], tolerance: 0.0 };
+    let tensor = |place, rows| Operand::new(place, 0, DType::F32, &[rows, two]);
+    let step = |kernel, operands: Vec<Operand>, result, node| Step {
+        kernel,
+        operands,
+        results: vec![result],
+        params: vec![],
+        node,
+    };
+    let symbol = |name: &str| Symbol { name: name.into(), low: 0, high: i64::MAX, step: 1 };
+    let kept = tensor(Place::NextState, all);
+    let program = Program {
+        name: "main".into(),
+        symbols: vec![symbol("past"), symbol("new")],
+        inputs: vec![port("x", new)],
+        outputs: vec![port("y", all)],
+        kernels: ["copy_4", "add_f32"].map(|name| Kernel { executor: "cpu".into(), name: name.into() }).to_vec(),
+        steps: vec![
+            step(0, vec![tensor(Place::Input, new)], tensor(Place::NextState, new), 0),
+            step(1, vec![kept.clone(), kept], tensor(Place::Output, all), 1),
+        ],
+        states: vec![StateUse {
+            state: 0,
+            read: Some(Box::new(port("past", past))),
+            write: Some(Box::new(port("present", all))),
+        }],
+        exprs: exprs.finish(),
+        ..Program::default()
+    };
+    let axis = |name: &str, size| Axis { name: name.into(), size };
+    let axes = vec![axis("rows", i64::MAX), axis("", 2)];
+    writer.set_states(vec![State { name: "kept".into(), kind: StateKind::Append, dtype: DType::F32, axes, axis: 0 }]);
+    let provenance = Provenance { compiler: "test".into(), ..Provenance::default() };
+    writer.finish(vec![program], provenance).expect("memory can be written").into_inner()
+}
+
 /// The compiled C program, in a folder that lives as long as the tests.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = PROGRAM.get_or_init(|| {
+    built(&PROGRAM, "run")
+}
+
+fn built(place: &'static OnceLock<(tempfile::TempDir, PathBuf)>, name: &str) -> &'static Path {
+    let (_, path) = place.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("run");
+        let path = folder.path().join(name);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut compile = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
         compile.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(root.join("include"));
-        compile.arg(root.join("tests/run.c")).arg(library()).arg("-o").arg(&path);
+        compile.arg(root.join(format!("tests/{name}.c"))).arg(library()).arg("-o").arg(&path);
         compile.args(["-lpthread", "-ldl", "-lm"]);
         succeed(&mut compile);
         (folder, path)
@@ -145,4 +193,14 @@ fn failures_reach_c_with_code_place_and_names() {
     assert!(files.failure(&[]).starts_with("100 "));
     std::fs::remove_file(files.folder.path().join("model.m4fw")).expect("the folder is writable");
     assert!(files.failure(&[]).starts_with("500 "));
+}
+
+#[test]
+fn a_c_program_runs_on_states() {
+    static PROGRAM: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.m4fw");
+    std::fs::write(&path, artifact_with_state()).expect("the folder is writable");
+    let output = succeed(Command::new(built(&PROGRAM, "states")).arg(&path));
+    assert_eq!(String::from_utf8(output.stdout).expect("text"), "all is well\n");
 }

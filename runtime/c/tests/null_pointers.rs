@@ -33,6 +33,22 @@ fn null_is_refused_everywhere() {
         assert_eq!(m4c::m4c_output_shape(null_mut(), 0, null_mut(), null_mut()), BAD_ARGUMENT);
         assert_eq!(m4c::m4c_run(null_mut(), null(), 0, null(), 0, null_mut()), BAD_ARGUMENT);
         m4c::m4c_cancel(null());
+        let mut states = null_mut();
+        assert_eq!(m4c::m4c_state_count(null()), 0);
+        assert_eq!(m4c::m4c_state_name(null(), 0, null_mut(), null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_find_state(null(), 0, null(), null_mut(), null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_states_memory(null(), null(), 0, null_mut(), null_mut()), BAD_ARGUMENT);
+        let made = m4c::m4c_states_create(null(), null(), 0, null_mut(), 0, &mut states, null_mut());
+        assert_eq!((made, states.is_null()), (BAD_ARGUMENT, true));
+        m4c::m4c_states_destroy(null_mut());
+        assert_eq!(m4c::m4c_state_shape(null(), 0, null_mut(), null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_set_state(null_mut(), 0, null(), 0, null(), 0, null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_get_state(null(), 0, null_mut(), 0, null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_reset_states(null_mut(), null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_truncate_states(null_mut(), null(), 0, null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_copy_states(null_mut(), null(), null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_bind_with(null_mut(), null(), null_mut()), BAD_ARGUMENT);
+        assert_eq!(m4c::m4c_run_with(null_mut(), null_mut(), null(), 0, null(), 0, null_mut()), BAD_ARGUMENT);
     }
     assert!(artifact.is_null() && session.is_null());
     assert!(!m4c::m4c_code_message(501).is_null() && !m4c::m4c_code_message(7777).is_null());

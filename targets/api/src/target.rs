@@ -26,6 +26,14 @@ pub trait Target: Sync {
     /// What is missing: profile and code contradict each other.
     fn lower(&self, node: &NodeView<'_>) -> Result<Lowered, String>;
 
+    /// How it computes a node of which an operand is another value with its axes in another order: axis `i` of the operand
+    /// is axis `order[i]` of that value. `Plain` of this operand then is the value as it lies, and nothing puts it in
+    /// order. `None` where that is not possible or does not pay.
+    fn lower_ordered(&self, node: &NodeView<'_>, operand: usize, order: &[i64]) -> Option<Step> {
+        let _ = (node, operand, order);
+        None
+    }
+
     /// The kernel that copies a tensor of this type, element by element in order. Programs need it where an output is
     /// not the result of a step of its own.
     ///

@@ -184,6 +184,10 @@ impl<'m> Importer<'m> {
         let Some((_, import)) = table::find_import(domain, op_type, version) else {
             let known = table::imports().any(|(_, i)| i.domain == domain && i.op_type == op_type);
             let reason = match (known, op_type) {
+                _ if domain == "com.microsoft.nchwc" => {
+                    "a layout of onnxruntime's own processors; save the optimized model at its level `extended`"
+                        .to_string()
+                }
                 (true, _) => format!("not at operator set version {version}"),
                 (_, "If" | "Loop" | "Scan") => "control flow".to_string(),
                 _ => "no import is known".to_string(),

@@ -95,7 +95,7 @@ impl<'p> Builder<'p> {
         let mut diagnostics = Diagnostics::new();
         for value in self.plan.graph.order() {
             match self.choices.get(&value) {
-                Some(Choice::Step(step)) => self.push_step(value, step),
+                Some(Choice::Step(step, operands)) => self.push_step(value, step, operands),
                 Some(Choice::Grown(rows)) => {
                     let place = self.places[&value];
                     if self.places.get(&self.root(*rows)) != Some(&place) {
@@ -119,7 +119,7 @@ impl<'p> Builder<'p> {
             let state = self.uses.iter().position(|ports| ports.write == Some(index));
             let place = state.map_or_else(|| Place::Output(outputs.next().unwrap_or(0)), Place::NextState);
             let root = self.root(output.value);
-            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_) | Choice::Grown(_)));
+            let computed = matches!(self.choices.get(&root), Some(Choice::Step(..) | Choice::Grown(_)));
             let grown = self.uses.iter().position(|ports| ports.grown.is_some_and(|(whole, _)| whole == root));
             // A state that rows are added to has its place, whatever else bears its name.
             if computed && !self.places.contains_key(&root) && (grown.is_none() || grown == state) {
@@ -134,9 +134,9 @@ impl<'p> Builder<'p> {
     /// Lets steps write new rows of a state where they belong, unless something else reads them.
     fn place_rows(&mut self) {
         let mut readers: BTreeMap<ValueId, usize> = BTreeMap::new();
-        for (&value, choice) in self.choices {
+        for choice in self.choices.values() {
             let read = match choice {
-                Choice::Step(_) => self.plan.graph.operands(value).into_iter().flatten().collect(),
+                Choice::Step(_, operands) => operands.iter().copied().flatten().collect(),
                 Choice::Grown(rows) => vec![*rows],
                 Choice::Input | Choice::Stored | Choice::View(_) => Vec::new(),
             };
@@ -147,7 +147,7 @@ impl<'p> Builder<'p> {
         for (index, ports) in self.uses.iter().enumerate() {
             let Some((_, rows)) = ports.grown else { continue };
             let root = self.root(rows);
-            let computed = matches!(self.choices.get(&root), Some(Choice::Step(_)));
+            let computed = matches!(self.choices.get(&root), Some(Choice::Step(..)));
             if computed && readers.get(&root) == Some(&1) && !self.places.contains_key(&root) {
                 self.places.insert(root, Place::NextState(index));
             }
@@ -162,8 +162,7 @@ impl<'p> Builder<'p> {
         value
     }
 
-    fn push_step(&mut self, value: ValueId, step: &m4c_target::Step) {
-        let operands = self.plan.graph.operands(value);
+    fn push_step(&mut self, value: ValueId, step: &m4c_target::Step, operands: &[Option<ValueId>]) {
         let read = |builder: &mut Self, index: usize, layout| {
             let operand = operands.get(index).copied().flatten()?;
             Some(builder.read(operand, layout))

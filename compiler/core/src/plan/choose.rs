@@ -15,8 +15,8 @@ pub(super) enum Choice {
     Stored,
     /// The memory of another value under other sizes.
     View(ValueId),
-    /// A kernel computes it.
-    Step(Step),
+    /// A kernel computes it, of these values.
+    Step(Step, Vec<Option<ValueId>>),
     /// A state and these rows behind it, which alone are written.
     Grown(ValueId),
 }
@@ -59,13 +59,12 @@ pub(super) fn choose(
                 continue;
             }
         };
-        let operands = graph.operands(value);
         match &choice {
             Choice::Input | Choice::Stored | Choice::Grown(_) => {}
             Choice::View(operand) => {
                 needed.insert(*operand);
             }
-            Choice::Step(step) => {
+            Choice::Step(step, operands) => {
                 for operand in &step.operands {
                     let (StepOperand::Plain(index) | StepOperand::Packed { operand: index, .. }) = *operand else {
                         continue;
@@ -95,6 +94,9 @@ fn choice(
     target: &dyn Target,
     known: &BTreeSet<ValueId>,
 ) -> Result<Choice, String> {
+    if let Some(choice) = ordered(graph, value, node, target, known) {
+        return Ok(choice);
+    }
     let operand = |index: usize| graph.operands(value).get(index).copied().flatten();
     match target.lower(node)? {
         Lowered::View { operand: index } => {
@@ -108,7 +110,7 @@ fn choice(
             // A stored constant has its own sizes, and these depend on the inputs.
             let kernel = target.copy(node.result.dtype)?;
             let operands = vec![StepOperand::Plain(index)];
-            Ok(Choice::Step(Step { kernel, operands, params: Vec::new() }))
+            Ok(Choice::Step(Step { kernel, operands, params: Vec::new() }, graph.operands(value)))
         }
         Lowered::Step(step) => {
             for needs in &step.operands {
@@ -118,9 +120,32 @@ fn choice(
                     return Err(format!("it packs operand {index} as `{layout}`, which is not known when compiling"));
                 }
             }
-            Ok(Choice::Step(step))
+            Ok(Choice::Step(step, graph.operands(value)))
         }
     }
+}
+
+/// A step that reads an operand as it lies, instead of a transposition of it.
+fn ordered(
+    graph: &Graph,
+    value: ValueId,
+    node: &NodeView<'_>,
+    target: &dyn Target,
+    known: &BTreeSet<ValueId>,
+) -> Option<Choice> {
+    let mut operands = graph.operands(value);
+    for index in 0..operands.len() {
+        let Some(operand) = operands[index].filter(|operand| !known.contains(operand)) else { continue };
+        let NodeKind::Apply { op, attrs } = &graph.node(operand).kind else { continue };
+        if op.name != m4c_ops::primitive::transpose::OP.name {
+            continue;
+        }
+        if let Some(step) = target.lower_ordered(node, index, attrs.get_ints("perm")) {
+            operands[index] = graph.operands(operand).first().copied().flatten();
+            return Some(Choice::Step(step, operands));
+        }
+    }
+    None
 }
 
 fn no_kernel(value: ValueId, node: &NodeView<'_>, reason: &str) -> Diagnostic {

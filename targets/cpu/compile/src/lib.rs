@@ -14,7 +14,7 @@ mod reduce;
 use m4c_exec_cpu::KERNELS;
 use m4c_exec_cpu::layout::F32_KN16;
 use m4c_ops::DType;
-use m4c_target::{Lowered, NodeView, Profile, ProfileError, Target, Weight};
+use m4c_target::{Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
 use std::io::{self, Write};
 
 /// How an operator becomes a kernel.
@@ -101,6 +101,13 @@ impl Target for CpuTarget {
             existing(&step.kernel)?;
         }
         Ok(lowered)
+    }
+
+    fn lower_ordered(&self, node: &NodeView<'_>, operand: usize, order: &[i64]) -> Option<Step> {
+        match (node.op.name, operand) {
+            ("matmul", 1) => product::matmul_ordered(node, order),
+            _ => None,
+        }
     }
 
     fn copy(&self, dtype: DType) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use crate::kernel::{by_type, call, dtype, number, numbers};
 use m4c_exec_cpu::layout::F32_KN16;
-use m4c_ops::DType;
+use m4c_ops::{DType, Dim};
 use m4c_target::{Lowered, NodeView, Step, StepOperand};
 
 pub(crate) fn matmul(node: &NodeView<'_>) -> Result<Lowered, String> {
@@ -17,6 +17,26 @@ pub(crate) fn matmul(node: &NodeView<'_>) -> Result<Lowered, String> {
         operands: vec![StepOperand::Plain(0), packed, StepOperand::Absent],
         params: Vec::new(),
     }))
+}
+
+/// Products with more rows than this put an upright operand in order first: it would be put in order once a tile.
+const FEW_ROWS: i64 = 8;
+
+/// The product with a right operand whose axes lie in another order: its rows apart, or, for few rows of the left one, its
+/// columns.
+pub(crate) fn matmul_ordered(node: &NodeView<'_>, order: &[i64]) -> Option<Step> {
+    let (left, right) = (node.operand(0)?, node.operand(1)?);
+    let last = order.len().checked_sub(1)? as i64;
+    let [.., rows, _] = &*left.fact.shape else { return None };
+    let [.., row_axis, column_axis] = order else { return None };
+    let few = rows.as_i64().is_some_and(|rows| rows <= FEW_ROWS);
+    let fits = *column_axis == last || (*row_axis == last && few);
+    let f32 = left.fact.dtype == DType::F32 && right.fact.dtype == DType::F32 && node.result.dtype == DType::F32;
+    (fits && f32 && !right.constant).then(|| Step {
+        kernel: "matmul_ordered_f32".into(),
+        operands: vec![StepOperand::Plain(0), StepOperand::Plain(1)],
+        params: order.iter().copied().map(Dim::from).collect(),
+    })
 }
 
 pub(crate) fn conv(node: &NodeView<'_>) -> Result<Lowered, String> {

@@ -26,6 +26,7 @@ mod half;
 mod iota;
 mod isa;
 mod matmul;
+mod matmul_ordered;
 mod max_pool;
 mod nest;
 mod nibbles;

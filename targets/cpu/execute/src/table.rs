@@ -11,6 +11,7 @@ use crate::element::{Bf16, Bool, F16, F32, I8, I16, I32, I64, U8};
 use crate::gather::Gather;
 use crate::iota::{Dim, Iota};
 use crate::matmul::{Matmul, MatmulPacked};
+use crate::matmul_ordered::MatmulOrdered;
 use crate::max_pool::MaxPool;
 use crate::nibbles::{I4, Narrow, Relabel, U4, Widen};
 use crate::norm::{LayerNorm, RmsNorm};
@@ -176,8 +177,11 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("cumsum_bf16", &Cumsum::<Bf16>::NEW),
     ("cumsum_f16", &Cumsum::<F16>::NEW),
     ("cumsum_f32", &Cumsum::<F32>::NEW),
+    ("cumsum_i16", &Cumsum::<I16>::NEW),
     ("cumsum_i32", &Cumsum::<I32>::NEW),
     ("cumsum_i64", &Cumsum::<I64>::NEW),
+    ("cumsum_i8", &Cumsum::<I8>::NEW),
+    ("cumsum_u8", &Cumsum::<U8>::NEW),
     ("dequantize_bf16", &Steps::<Dequantize<Bf16>>::NEW),
     ("dequantize_f16", &Steps::<Dequantize<F16>>::NEW),
     ("dequantize_f32", &Steps::<Dequantize<F32>>::NEW),
@@ -233,6 +237,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("matmul_f16", &Matmul::<F16>::NEW),
     ("matmul_f32", &Matmul::<F32>::NEW),
     ("matmul_i32", &Matmul::<I32>::NEW),
+    ("matmul_ordered_f32", &MatmulOrdered),
     ("matmul_packed_f32", &MatmulPacked),
     ("max_bf16", &Binary::<binary::Max, Bf16>::NEW),
     ("max_f16", &Binary::<binary::Max, F16>::NEW),

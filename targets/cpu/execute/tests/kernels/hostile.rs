@@ -86,6 +86,7 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
     let (batch, m, k, n) = (part(), part(), part(), part());
     let (mut operands, mut result, mut params) = match name {
         "matmul_packed_f32" => (vec![vec![m, k], vec![k, n], vec![n]], vec![m, n], vec![]),
+        "matmul_ordered_f32" => (vec![vec![batch, m, k], vec![n, batch, k]], vec![batch, m, n], vec![1, 2, 0]),
         _ if name.starts_with("matmul") => (vec![vec![batch, m, k], vec![k, n]], vec![batch, m, n], vec![]),
         _ => {
             let (w, h) = (1 + part(), 1 + part());

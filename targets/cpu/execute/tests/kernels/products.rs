@@ -46,6 +46,38 @@ fn matmul_broadcasts_leading_axes() {
 }
 
 #[test]
+fn a_right_operand_in_another_order_gives_the_same_product() {
+    let mut random = Random(22);
+    for round in 0..200 {
+        let (m, k, n) = (1 + round % 6, size(&mut random), size(&mut random));
+        let lead = random.dims(2, 3);
+        let b_lead: Vec<usize> = lead.iter().map(|&size| if random.below(4) == 0 { 1 } else { size }).collect();
+        let (a, b) = (random.numbers(&[&lead[..], &[m, k]].concat()), random.numbers(&[&b_lead[..], &[k, n]].concat()));
+        let dims = [&lead[..], &[m, n]].concat();
+        let plain = run("matmul_f32", &[Some(&a), Some(&b)], DType::F32, &dims, &[]).unwrap();
+        // Rows of a cache come first: the keys' are n, the values' are k.
+        let rank = b.dims.len();
+        let first = [rank - 1, rank - 2][round % 2];
+        let order: Vec<usize> = [first].into_iter().chain((0..rank).filter(|&axis| axis != first)).collect();
+        let stored_dims: Vec<usize> = order.iter().map(|&axis| b.dims[axis]).collect();
+        let stored: Vec<f32> = (0..count(&stored_dims))
+            .map(|at| {
+                let index = coordinates(&stored_dims, at);
+                let mut own = vec![0; rank];
+                order.iter().zip(index).for_each(|(&axis, index)| own[axis] = index);
+                b.f32()[position(&b.dims, &own)]
+            })
+            .collect();
+        let stored = Tensor::new(DType::F32, &stored_dims, &stored);
+        let params: Vec<i64> = (0..rank).map(|axis| order.iter().position(|&o| o == axis).unwrap() as i64).collect();
+        let out = run("matmul_ordered_f32", &[Some(&a), Some(&stored)], DType::F32, &dims, &params).unwrap();
+        for (got, expected) in out.f32().iter().zip(plain.f32()) {
+            assert!(near(*got, f64::from(*expected), 2e-5), "{dims:?} {k} {params:?}: {got} {expected}");
+        }
+    }
+}
+
+#[test]
 fn matmul_lets_nan_and_infinity_through() {
     let a = Tensor::new(DType::F32, &[2, 2], &[1f32, f32::NAN, f32::INFINITY, 0.0]);
     let b = Tensor::new(DType::F32, &[2, 1], &[1f32, 2.0]);
