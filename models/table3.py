@@ -1,16 +1,16 @@
 """Compiles a model for every task of Table 3 of the paper and writes docs/guide/table-3.md: what lowers, and what does not.
 
-Usage: python models/table3.py M4C [OUTPUT.md]      (M4C: the m4c binary; the packages of requirements.txt)
+Usage: python models/table3.py M4C EXPORTS      (M4C: the m4c binary; EXPORTS: a folder whose exports are used again)
 """
 
 import logging
 import re
 import subprocess
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 
 ROOT = Path(__file__).parent
@@ -62,11 +62,17 @@ TASKS = [
     ("T48", "Wav2CLIP", table3.wav2clip_vqgan),
     ("T49, T50", "MUTAN", table3.mutan),
 ]
+# Why a model is refused by nature, or what it waits for.
+REASONS = {
+    "NonZero": "sizes depend on data", "NonMaxSuppression": "sizes depend on data", "If": "branches", "Loop": "loops",
+    "RandomNormalLike": "random", "LSTM": "needs `scan`", "GRU": "needs `scan`", "RNN": "needs `scan`",
+}
 HEAD = """# Table 3
 
 The models that M4 replaces ("Mobile Foundation Model as Firmware", Table 3), each compiled for the CPU. A fixture is a file
 in `models/`; what has a function's name is built by it in `models/exporters/table3.py`, with random weights, and exported by
-{torch}. Written by `python models/table3.py M4C`; `scan` and refusals are the compiler's own words.
+{torch}. Written by `python models/table3.py M4C EXPORTS`; after a refusal stand the compiler's words, and what
+else of the file's operators tells why.
 
 {lowers} of {all} models lower.
 
@@ -77,38 +83,49 @@ in `models/`; what has a function's name is built by it in `models/exporters/tab
 
 def exported(builder, folder):
     """The path of an export by the first exporter that can, and that exporter's name; or why none can."""
+    folder = folder / builder.__name__
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.onnx"):
+        return path, path.stem
     torch.manual_seed(44)
     spec = builder()
     reasons = []
     for exporter, opset in (("ts", 17), ("dyn", 20)):
-        path = Path(folder) / f"{exporter}-op{opset}.onnx"
+        path = folder / f"{exporter}-op{opset}.onnx"
         try:
             to_onnx.export(spec, path, exporter, opset)
             return path, path.stem
         except Exception as error:
+            path.unlink(missing_ok=True)
             reasons.append(f"{exporter}: {type(error).__name__}")
     return None, "no exporter writes it: " + ", ".join(reasons)
 
 
-def outcome(m4c, path, folder):
-    command = [m4c, "compile", path, "-o", Path(folder) / "model.m4fw"]
+def operators(graph):
+    """Types of all nodes, those in branches and loops included."""
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return {node.op_type for node in graph.node}.union(*map(operators, inner))
+
+
+def outcome(m4c, path, exports):
+    command = [m4c, "compile", path, "-o", exports / "model.m4fw"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode == 0:
         return "lowers"
-    error = re.search(r"error\[(\w+)\]: (.*)", done.stderr)
-    operators = re.findall(r"^\s*(?:=\s*)?(?:note: )?(?:operator )?`?([A-Z]\w+)`?(?:, \d+ nodes?)?: (.*)$", done.stderr, re.M)
-    named = sorted({name for name, _ in operators})
-    return f"refused: {error[1]} {error[2]}" + (f" ({', '.join(named)})" if named else "")
+    error = re.search(r"error\[(\w+)\]: .*\n(?:.*\n)*?\s*note: (.*)", done.stderr)
+    model = onnx.load(path, load_external_data=False)
+    present = operators(model.graph)
+    why = [f"{operator}: {reason}" for operator, reason in REASONS.items() if operator in present]
+    return f"refused: {error[1]} {error[2]}" + (f" ({'; '.join(why)})" if why else "")
 
 
-def row(m4c, tasks, model, source):
-    with tempfile.TemporaryDirectory() as folder:
-        if isinstance(source, str):
-            name, path = f"`{source}`", ROOT / source / "ts-op17.onnx"
-        else:
-            path, how = exported(source, folder)
-            name = f"`{source.__name__}`" + (f", {how}" if path else "")
-        result = outcome(m4c, path, folder) if path else how
+def row(m4c, exports, tasks, model, source):
+    if isinstance(source, str):
+        name, path = f"`{source}`", ROOT / source / "ts-op17.onnx"
+    else:
+        path, how = exported(source, exports)
+        name = f"`{source.__name__}`" + (f", {how}" if path else "")
+    result = outcome(m4c, path, exports) if path else how
     print(tasks, model, name, result, flush=True)
     return f"| {tasks} | {model} | {name} | {result} |\n", result == "lowers"
 
@@ -116,12 +133,12 @@ def row(m4c, tasks, model, source):
 def main():
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
-    m4c = sys.argv[1]
-    output = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT.parent / "docs/guide/table-3.md"
-    rows = [row(m4c, *task) for task in TASKS]
+    m4c, exports = sys.argv[1:]
+    rows = [row(m4c, Path(exports), *task) for task in TASKS]
     versions = f"PyTorch {torch.__version__.partition('+')[0]}"
     lowers = sum(good for _, good in rows)
-    output.write_text(HEAD.format(torch=versions, lowers=lowers, all=len(rows)) + "".join(line for line, _ in rows))
+    text = HEAD.format(torch=versions, lowers=lowers, all=len(rows)) + "".join(line for line, _ in rows)
+    (ROOT.parent / "docs/guide/table-3.md").write_text(text)
 
 
 main()

@@ -38,10 +38,11 @@ def by_dynamo(spec, path, opset, external):
         own = spec.dims.get(name, {})
         return [dict(own) for _ in value] if isinstance(value, list) else dict(own)
 
+    # Argument names matter only where there are dimensions to name.
+    shapes = {name: dims(name, value) for name, value in spec.inputs.items()} if spec.dims else None
     torch.onnx.export(
         spec.module, tuple(spec.inputs.values()), path, dynamo=True, opset_version=opset,
-        input_names=list(spec.named_inputs()), output_names=spec.outputs,
-        dynamic_shapes={name: dims(name, value) for name, value in spec.inputs.items()},
+        input_names=list(spec.named_inputs()), output_names=spec.outputs, dynamic_shapes=shapes,
         external_data=external, optimize=True, verbose=False,
     )
 
@@ -58,6 +59,12 @@ def drop_descriptions(model):
         del holder.metadata_props[:]
         holder.metadata_props.extend(entries)
         holder.doc_string = ""
+
+
+def opset(path):
+    """The operator set that a file has: exporters do not always give the one that they were asked for."""
+    imports = onnx.load(path, load_external_data=False).opset_import
+    return next(entry.version for entry in imports if entry.domain in ("", "ai.onnx"))
 
 
 def session(path):

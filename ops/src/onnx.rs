@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// An ONNX node with its operands already imported.
+#[derive(Clone)]
 pub struct OnnxNode {
     /// Operator name, as in `LayerNormalization`.
     pub op_type: String,

@@ -1,8 +1,9 @@
 //! Windows that slide over spatial axes: what imports of convolutions and pools share.
 
+use crate::build::Build;
 use crate::dim::Dim;
 use crate::fact::Fact;
-use crate::onnx::{ImportError, OnnxNode};
+use crate::onnx::{ImportError, OnnxAttr, OnnxNode};
 
 /// No size, stride, dilation or pad is larger, so that products of two do not overflow.
 pub const LARGEST: i64 = i32::MAX as i64;
@@ -98,6 +99,56 @@ pub fn pads(
     }
 }
 
+/// The node as it is, or, where its pads depend on sizes that are not known, one without them and its operand in a frame of
+/// `with` instead.
+///
+/// # Errors
+/// Where the frame's size has no form, or the operand breaks a constraint.
+pub fn framed(b: &mut dyn Build, node: &OnnxNode, window: &[Dim], with: f64) -> Result<OnnxNode, ImportError> {
+    let mut framed = node.clone();
+    let mut x = node.operand(0)?;
+    let sizes = b.fact(x).shape.get(2..).unwrap_or_default().to_vec();
+    let spatial = sizes.len();
+    let list = |name: &str, absent: i64, count: usize| -> Result<Vec<i64>, ImportError> {
+        let list = node.ints(name)?.unwrap_or_else(|| vec![absent; count]);
+        let found = || ImportError::Attribute { name: name.into(), found: format!("is {list:?}") };
+        let fits = list.len() == count && list.iter().all(|n| (absent..=LARGEST).contains(n));
+        if fits { Ok(list) } else { Err(found()) }
+    };
+    let (strides, dilations) = (list("strides", 1, spatial)?, list("dilations", 1, spatial)?);
+    let mode = node.text("auto_pad")?.unwrap_or("NOTSET");
+    let (same, ceil) = (mode.starts_with("SAME"), node.int("ceil_mode")?.unwrap_or(0) != 0);
+    let known = sizes.iter().zip(&strides).all(|(size, &stride)| size.as_i64().is_some() || stride == 1);
+    if known || !(same || ceil) || window.len() != spatial {
+        return Ok(framed);
+    }
+    let pads = if same || mode == "VALID" { vec![0; 2 * spatial] } else { list("pads", 0, 2 * spatial)? };
+    for axis in 0..spatial {
+        let unknown = || ImportError::Unsupported(format!("the pads along spatial axis {axis} depend on sizes"));
+        let size = window[axis].as_i64().filter(|size| (1..=LARGEST).contains(size)).ok_or_else(unknown)?;
+        let (stride, reach) = (strides[axis], (size - 1) * dilations[axis] + 1);
+        let (before, after) = (pads[axis], pads[spatial + axis]);
+        // Else the last window might start behind the elements.
+        if !same && after + stride > reach {
+            return Err(unknown());
+        }
+        let whole = sizes[axis].clone() + Dim::from(before + after);
+        let steps = if same { whole.clone() - Dim::from(1) } else { whole.clone() - Dim::from(reach - stride + 1) };
+        let covered = steps.floor_div(stride) * Dim::from(stride) + Dim::from(reach);
+        let missing = (covered - whole).maximum(&Dim::from(0));
+        let small = if same { missing.floor_div(2) } else { Dim::from(0) };
+        let large = missing - small.clone();
+        let (low, high) = if mode == "SAME_LOWER" { (large, small) } else { (small, large) };
+        x = b.framed(x, 2 + axis, low, high, with)?;
+    }
+    framed.operands[0] = Some(x);
+    framed.attrs.insert("ceil_mode".into(), OnnxAttr::Int(0));
+    if same {
+        framed.attrs.insert("auto_pad".into(), OnnxAttr::Text("VALID".into()));
+    }
+    Ok(framed)
+}
+
 /// Pads so that the result has size / stride elements, rounded up.
 fn same_pads(
     x: &Fact,
@@ -110,7 +161,9 @@ fn same_pads(
     let spatial = window.len();
     let mut pads = vec![0; 2 * spatial];
     for i in 0..spatial.min(strides.len()).min(dilations.len()) {
-        let size = x.shape.get(2 + i).and_then(Dim::as_i64).ok_or_else(unknown)?;
+        // A stride of 1 loses the same at every size.
+        let known = x.shape.get(2 + i).and_then(Dim::as_i64).or((strides[i] == 1).then_some(1));
+        let size = known.ok_or_else(unknown)?;
         let window = window[i].as_i64().ok_or_else(unknown)?;
         let steps = size.saturating_add(strides[i].max(1) - 1) / strides[i].max(1);
         let reach = (window - 1).saturating_mul(dilations[i]).saturating_add(1);

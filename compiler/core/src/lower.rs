@@ -6,7 +6,7 @@ use crate::plan::constants;
 use m4c_ir::{Graph, GraphBuilder, NodeKind, Origin, Scan, ValueId, verify};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::op::Meaning;
-use m4c_ops::{Attrs, Fact, Guard, Op, Symbols, Tensor, Violation, structural};
+use m4c_ops::{Attrs, DType, Fact, Guard, Op, Symbols, Tensor, Violation, primitive, structural};
 use m4c_target::{NodeView, OperandView, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -152,6 +152,53 @@ impl<'t> Lowering<'t> {
         Ok(self.builder.end_scan(next, &stacked))
     }
 
+    /// The result by way of 8-bit integers, where an operand has 4 bits and the target takes that. It is the same: all
+    /// integers wrap, and what fits 4 bits fits 8.
+    fn in_whole_bytes(
+        &mut self,
+        op: &'static Op,
+        operands: &[Option<Value>],
+        attrs: &Attrs,
+    ) -> Result<Option<Value>, Violation> {
+        let eight = |dtype: DType| match dtype {
+            DType::I4 => DType::I8,
+            DType::U4 => DType::U8,
+            other => other,
+        };
+        let facts: Vec<Option<Fact>> =
+            operands.iter().map(|value| value.map(|value| self.builder.fact(value).clone())).collect();
+        let wide: Vec<Option<Fact>> = facts
+            .iter()
+            .map(|fact| fact.as_ref().map(|fact| Fact { dtype: eight(fact.dtype), shape: fact.shape.clone() }))
+            .collect();
+        if wide == facts || op.name == primitive::cast::OP.name {
+            return Ok(None);
+        }
+        fn known(facts: &[Option<Fact>]) -> Vec<Option<&Fact>> {
+            facts.iter().map(Option::as_ref).collect()
+        }
+        let (symbols, unused) = (self.builder.symbols(), &mut Vec::new());
+        let narrow = op.infer(&known(&facts), attrs, symbols, unused)?;
+        let Ok(result) = op.infer(&known(&wide), attrs, symbols, unused) else { return Ok(None) };
+        let view = |fact| OperandView { fact, constant: false };
+        let node = NodeView {
+            op,
+            attrs,
+            operands: wide.iter().map(|fact| fact.as_ref().map(view)).collect(),
+            result: &result,
+        };
+        if !self.target.supports(&node).is_yes() {
+            return Ok(None);
+        }
+        let mut widened = Vec::with_capacity(operands.len());
+        for (operand, fact) in operands.iter().zip(&wide) {
+            let both = operand.zip(fact.as_ref());
+            widened.push(both.map(|(operand, fact)| (self as &mut dyn Build).cast(operand, fact.dtype)).transpose()?);
+        }
+        let value = self.apply(op, &widened, attrs.clone())?;
+        (self as &mut dyn Build).cast(value, narrow.dtype).map(Some)
+    }
+
     fn is_constant(&self, value: Value) -> bool {
         let known = || self.builder.known(value).is_some_and(|tensor| !tensor.is_symbolic());
         self.constants.contains(&value) || known()
@@ -178,11 +225,14 @@ impl Build for Lowering<'_> {
                 operands: operands.iter().map(|value| value.as_ref().map(view)).collect(),
                 result: &result,
             };
-            if let Some(reason) = self.target.supports(&node).reason() {
+            let refused = self.target.supports(&node).reason().map(|reason| (node.to_string(), reason.to_owned()));
+            if let Some((node, reason)) = refused {
                 if let Meaning::Composite { decompose, .. } = &op.meaning {
                     return decompose(self, operands, &attrs);
                 }
-                let (node, reason) = (node.to_string(), reason.to_owned());
+                if let Some(wide) = self.in_whole_bytes(op, operands, &attrs)? {
+                    return Ok(wide);
+                }
                 let origins = self.origins.clone();
                 self.unsupported.push(Unsupported { op, node, reason, origins });
             }

@@ -7,12 +7,14 @@ use crate::dtype::DType;
 use crate::onnx::{ImportError, OnnxImport, OnnxNode, from};
 use crate::op::Violation;
 use crate::primitive::{argmax, conv};
-use crate::window::Window;
+use crate::window::{self, Window};
 
 /// `AveragePool`, `LpPool` and `GlobalLpPool`.
 pub static IMPORT: &[OnnxImport] = &[
     from("AveragePool", 7, average_pool),
     from("LpPool", 2, |b, node| {
+        let windows: Vec<Dim> = node.ints("kernel_shape")?.unwrap_or_default().into_iter().map(Dim::from).collect();
+        let node = &window::framed(b, node, &windows, 0.0)?;
         let x = node.operand(0)?;
         let p = exponent(node)?;
         let powers = power(b, x, p)?;

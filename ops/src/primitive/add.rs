@@ -22,8 +22,8 @@ pub static OP: Op = Op {
     flops: one_flop_an_element,
     import: &[
         from("Add", 7, |b, node| import_plain(b, node, &OP)),
-        from("Sum", 8, |b, node| import_chain(b, node, &OP)),
-        from("Mean", 8, |b, node| {
+        from("Sum", 6, |b, node| import_chain(b, node, &OP)),
+        from("Mean", 6, |b, node| {
             let sum = import_chain(b, node, &OP)?[0];
             let count = b.scalar(b.fact(sum).dtype, node.operands.len() as f64);
             Ok(vec![b.plain(&div::OP, &[sum, count])?])

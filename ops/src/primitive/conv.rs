@@ -157,6 +157,8 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
 }
 
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let windows = b.fact(node.operand(1)?).shape.get(2..).unwrap_or_default().to_vec();
+    let node = &window::framed(b, node, &windows, 0.0)?;
     let (x, w) = (node.operand(0)?, node.operand(1)?);
     let attrs = attrs(b, node, x, w)?;
     let result = b.op(&OP, &[x, w], attrs)?;

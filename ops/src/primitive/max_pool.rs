@@ -12,7 +12,7 @@ use crate::op::{
     EvalError, Evaluate, Facts, Infer, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, types,
 };
 use crate::tensor::{Data, Tensor, indices, strides};
-use crate::window::Window;
+use crate::window::{self, Window};
 
 /// Largest element in a window that slides over the spatial axes; NaN wins.
 pub static OP: Op = Op {
@@ -136,6 +136,11 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
 
 /// Integers of up to 16 bits are whole real numbers.
 fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
+    let windows: Vec<Dim> = node.ints("kernel_shape")?.unwrap_or_default().into_iter().map(Dim::from).collect();
+    let dtype = b.fact(node.operand(0)?).dtype;
+    // Places are counted without a frame.
+    let framed = node.results == 1 && dtype.is_float();
+    let node = &if framed { window::framed(b, node, &windows, f64::NEG_INFINITY)? } else { node.clone() };
     let given = node.operand(0)?;
     let fact = b.fact(given).clone();
     let x = if fact.dtype.is_float() { given } else { b.cast(given, DType::F32)? };

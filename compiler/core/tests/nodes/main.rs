@@ -70,9 +70,9 @@ fn graph(
                 writer.initializer(&name, TensorRef { dtype: element(&tensor), dims, data });
             }
             Operand::Given(tensor) => {
-                // An outer size of 2 is not known when compiling.
+                // An outer size of 2, and any size of 7, is not known when compiling.
                 let dim = |(axis, &size): (usize, &usize)| match (axis, size) {
-                    (0, 2) => Dim::Named(format!("n{index}_{axis}")),
+                    (0, 2) | (_, 7) => Dim::Named(format!("n{index}_{axis}")),
                     _ => Dim::Known(size as u64),
                 };
                 writer.input(&name, element(&tensor), &tensor.shape().iter().enumerate().map(dim).collect::<Vec<_>>());

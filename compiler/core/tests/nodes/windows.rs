@@ -34,6 +34,20 @@ fn pools() {
 }
 
 #[test]
+fn pads_that_depend_on_sizes() {
+    let x = "f32[1, 1, 7] 1 2 3 4 5 6 7";
+    let two = |node: NodeProto| node.with("strides", vec![2i64]);
+    let upper = |node: NodeProto| two(node).with("auto_pad", "SAME_UPPER");
+    check("Conv", upper, &[x, "=f32[1, 1, 3] 1 10 100"], "f32[1, 1, 4] 210 432 654 76");
+    let pool = |node: NodeProto| two(node).with("kernel_shape", vec![2i64]);
+    check("MaxPool", |node| pool(node).with("auto_pad", "SAME_LOWER"), &[x], "f32[1, 1, 4] 1 3 5 7");
+    let ceil = |node: NodeProto| pool(node).with("ceil_mode", 1i64);
+    check("MaxPool", ceil, &[x], "f32[1, 1, 4] 2 4 6 7");
+    check("LpPool", |node| ceil(node).with("p", 1i64), &[x], "f32[1, 1, 4] 3 7 11 7");
+    refused("AveragePool", ceil, &[x], "`ceil_mode` needs sizes");
+}
+
+#[test]
 fn places_of_the_largest() {
     let square = |node: NodeProto| node.with("kernel_shape", vec![2i64, 2]).with("strides", vec![2i64, 2]);
     let x = "f32[2, 1, 2, 4] 1 2 3 4 5 6 8 8 0 0 0 0 0 0 0 -1";

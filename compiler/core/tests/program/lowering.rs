@@ -3,6 +3,7 @@
 use super::{graph, target};
 use m4c_compiler::diagnostic::codes;
 use m4c_compiler::lower::lower;
+use m4c_compiler::plan::plan;
 use m4c_ir::{Graph, NodeKind, ValueId, interpret};
 use m4c_ops::{Difference, Tensor};
 use std::sync::Arc;
@@ -63,10 +64,10 @@ fn all_unsupported_nodes_are_one_error() {
             r#"graph "main" {
               origin 7 "Mul" "/a/Mul" "a"
               origin 9 "Gelu" "/b" ""
-              %0 = input "x" : i4[2]
-              %1 = mul %0, %0 : i4[2] @ 7
-              %2 = mul %1, %0 : i4[2] @ 9
-              %3 = max %2, %0 : i4[2]
+              %0 = input "x" : f32[1, 1, 1, 1, 1, 1, 1, 1, 2]
+              %1 = mul %0, %0 : f32[1, 1, 1, 1, 1, 1, 1, 1, 2] @ 7
+              %2 = mul %1, %0 : f32[1, 1, 1, 1, 1, 1, 1, 1, 2] @ 9
+              %3 = max %2, %0 : f32[1, 1, 1, 1, 1, 1, 1, 1, 2]
               output "y" = %3
             }"#,
         ),
@@ -77,9 +78,29 @@ fn all_unsupported_nodes_are_one_error() {
     assert_eq!(diagnostic.code, codes::TARGET_UNSUPPORTED);
     assert!(diagnostic.message.contains("3 nodes"), "{diagnostic}");
     let text = diagnostic.to_text();
-    assert!(text.contains("`mul`, 2 nodes: `a` is i4, not one of i8"), "{text}");
-    assert!(text.contains("mul(i4[2], i4[2]) : i4[2], from node 7 (Mul) a"), "{text}");
-    assert!(text.contains("`max`: `a` is i4"), "{text}");
+    assert!(text.contains("`mul`, 2 nodes: ") && text.contains("`max`: "), "{text}");
+    assert!(text.contains("9 axes") && text.contains("from node 7 (Mul) a"), "{text}");
+}
+
+#[test]
+fn four_bits_are_computed_in_eight() {
+    let before = graph(
+        r#"graph "main" {
+          %0 = input "x" : i4[2, 3]
+          %1 = transpose %0 {perm = [1, 0]} : i4[3, 2]
+          %2 = mul %1, %1 : i4[3, 2]
+          %3 = reduce_sum %2 {axes = [1], keep = false} : i4[3]
+          %4 = cast %3 {to = i32} : i32[3]
+          output "y" = %4
+        }"#,
+    );
+    let after = lower(&before, &target()).unwrap();
+    for name in ["transpose", "mul", "reduce_sum"] {
+        assert!(names(&after).contains(&name), "{after}");
+    }
+    let x = [Arc::new(Tensor::new(vec![2, 3], m4c_ops::Data::I4(vec![-8, 7, 3, -3, 5, 1])).unwrap())];
+    assert_eq!(interpret(&before, &x).unwrap(), interpret(&after, &x).unwrap(), "{after}");
+    plan(&after, &target()).unwrap();
 }
 
 #[test]
