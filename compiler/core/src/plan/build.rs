@@ -61,7 +61,8 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
         })
         .collect();
     let grown = uses.iter().filter_map(|ports| ports.grown).collect();
-    let choices = choose(&stored, &grown, target)?;
+    let carried = loops.iter().flat_map(|span| span.carries.iter().map(|carry| carry.result)).collect();
+    let choices = choose(&stored, &grown, &carried, target)?;
     let mut plan = Plan {
         name: graph.name.clone(),
         executor: target.profile().id.clone(),

@@ -27,6 +27,7 @@ pub(super) enum Choice {
 pub(super) fn choose(
     graph: &Graph,
     grown: &BTreeMap<ValueId, ValueId>,
+    carried: &BTreeSet<ValueId>,
     target: &dyn Target,
 ) -> Result<BTreeMap<ValueId, Choice>, Diagnostics> {
     let known = constants::known(graph);
@@ -34,6 +35,8 @@ pub(super) fn choose(
     // What a kernel may ask for in a layout of its own.
     let stored = |value: ValueId| known.contains(&value) && !computed.contains(&value);
     let mut needed: BTreeSet<ValueId> = graph.outputs().iter().map(|output| output.value).collect();
+    // An iteration needs what the one before carries on, whoever else does.
+    needed.extend(carried);
     let (mut choices, mut diagnostics) = (BTreeMap::new(), Diagnostics::new());
     // Backward, because whether a known value is stored depends on how it is used.
     for value in graph.order().into_iter().rev() {
