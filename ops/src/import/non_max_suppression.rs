@@ -147,7 +147,9 @@ fn most(b: &mut dyn Build, node: &OnnxNode, count: &Dim) -> Result<Dim, ImportEr
     }
     let (none, all) = (b.like(given, 0.0), b.size(count.clone()));
     let given = b.max(given, none)?;
-    let given = b.min(given, all)?;
+    // Of a minimum the operand would become the size, which may be any number; of a selection it is the result.
+    let fewer = b.less(given, all)?;
+    let given = b.select(fewer, given, all)?;
     let steps = b.bind(given, 0)?;
     b.assume(Guard { kind: GuardKind::AtMost, left: steps.clone(), right: count.clone() });
     Ok(steps)
