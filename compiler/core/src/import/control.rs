@@ -34,6 +34,9 @@ impl<'m> Importer<'m> {
         match node.op_type() {
             "If" => self.branches(node, operands),
             "Loop" => self.repeat(node, operands, elements),
+            _ if self.opsets.get("").is_some_and(|version| *version < 9) => {
+                self.refuse(node, "before operator set 9 a Scan has a batch axis and lengths of its own")
+            }
             _ => self.scan(node, operands, elements),
         }
     }
@@ -152,6 +155,9 @@ impl<'m> Importer<'m> {
         let start_scalar = self.held(node, start_scalar)?;
         let numbers = iota::apply(&mut self.builder, trip.clone(), DType::I64);
         let numbers = self.held(node, numbers)?;
+        if node.inputs().skip(2).any(|name| name.is_none()) {
+            return self.refuse(node, "a value that the loop carries is absent");
+        }
         let carried: Vec<Value> = operands.iter().skip(2).copied().collect::<Option<_>>()?;
         let always = is_true(self, start);
         let mut carries = vec![start_scalar];
@@ -224,6 +230,9 @@ impl<'m> Importer<'m> {
         };
         let scanned =
             node.proto().attribute.iter().find(|attr| attr.name() == "num_scan_inputs").map_or(0, |attr| attr.i());
+        if node.inputs().any(|name| name.is_none()) {
+            return self.refuse(node, "an operand of the loop is absent");
+        }
         let operands: Vec<Value> = operands.iter().copied().collect::<Option<_>>()?;
         let scanned = usize::try_from(scanned).ok().filter(|count| (1..=operands.len()).contains(count));
         let Some(scanned) = scanned else { return self.refuse(node, "num_scan_inputs does not fit the operands") };
