@@ -61,7 +61,7 @@ impl<'m> Importer<'m> {
 
     /// The outputs of a graph inside a node for these inputs.
     fn body(&mut self, node: Node<'m>, graph: &'m GraphProto, inputs: &[(Value, Option<Element>)]) -> Results {
-        if self.outer.len() >= MOST_SCOPES {
+        if self.around + self.outer.len() >= MOST_SCOPES {
             return self.refuse(node, "graphs are nested too deep");
         }
         let source = Rc::new(onnx::Graph::new(self.file, graph, &mut self.diagnostics));

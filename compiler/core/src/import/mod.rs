@@ -6,6 +6,7 @@ mod constants;
 mod control;
 mod dimensions;
 mod elements;
+mod functions;
 mod order;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, UnsupportedOperators, codes};
@@ -39,11 +40,15 @@ pub struct Imported {
 /// Everything that is wrong with the model or not supported.
 pub fn import(file: &ModelFile, name: &str) -> Result<(Imported, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
+    functions::check(file, &mut diagnostics);
     let source = Rc::new(file.graph(&mut diagnostics));
     let mut importer = Importer {
         file,
         source: source.clone(),
         outer: Vec::new(),
+        around: 0,
+        opsets: file.opsets().map(|(domain, version)| (domain.to_string(), version)).collect(),
+        calls: functions::Calls::default(),
         builder: GraphBuilder::new(Graph::new(name)),
         constants: Constants::new(file),
         values: BTreeMap::new(),
@@ -64,6 +69,11 @@ struct Importer<'m> {
     source: Rc<onnx::Graph<'m>>,
     /// The graphs around, outermost first.
     outer: Vec<control::Scope<'m>>,
+    /// How many graphs are around the function that is written out.
+    around: usize,
+    /// Versions of the operator sets by domain: the model's, or a function's own.
+    opsets: BTreeMap<String, i64>,
+    calls: functions::Calls,
     builder: GraphBuilder,
     constants: Constants<'m>,
     /// Values by name; `None` where a node that does not import would have made it.
@@ -195,6 +205,9 @@ impl<'m> Importer<'m> {
         let (domain, op_type) = (node.domain(), node.op_type());
         let elements: Vec<Option<Element>> =
             node.inputs().map(|name| name.and_then(|name| self.element_of(name))).collect();
+        if let Some(function) = self.called(node) {
+            return self.call(node, function, &operands, &elements);
+        }
         match (domain, op_type) {
             ("", "Constant") => {
                 let constant = self.constants.constant_node(&mut self.builder, node);
@@ -205,8 +218,8 @@ impl<'m> Importer<'m> {
             _ => {}
         }
         let label = if domain.is_empty() { op_type.to_string() } else { format!("{domain}::{op_type}") };
-        let Some(version) = self.file.opset(domain) else {
-            self.unsupported.push(&label, "the model imports no operator set for its domain", node.reference());
+        let Some(&version) = self.opsets.get(domain) else {
+            self.unsupported.push(&label, "no operator set is imported for its domain", node.reference());
             return None;
         };
         let Some((_, import)) = table::find_import(domain, op_type, version) else {
@@ -217,6 +230,9 @@ impl<'m> Importer<'m> {
                         .to_string()
                 }
                 (true, _) => format!("not at operator set version {version}"),
+                _ if self.defines_functions_of(domain) => {
+                    "no import is known, and the model defines no such function".to_string()
+                }
                 _ => "no import is known".to_string(),
             };
             self.unsupported.push(&label, &reason, node.reference());

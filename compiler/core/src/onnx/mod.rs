@@ -18,6 +18,7 @@ mod write;
 
 pub use graph::Graph;
 pub use message::tensor_proto::DataType as ElementType;
+pub(crate) use model_file::canonical_domain;
 pub use model_file::{IR_VERSIONS, ModelFile};
 pub use node::Node;
 pub use source::{Slice, Source};

@@ -98,7 +98,7 @@ impl ModelFile {
 }
 
 /// ONNX's own domain has two names.
-pub(super) fn canonical_domain(domain: &str) -> &str {
+pub(crate) fn canonical_domain(domain: &str) -> &str {
     if domain == "ai.onnx" { "" } else { domain }
 }
 

@@ -198,6 +198,13 @@ codes! {
         example: "a = Add(b, x) and b = Mul(a, x)",
         remedy: "The model is not valid ONNX: run the ONNX checker on it, and report it to its exporter.",
     }
+    FUNCTION_CALLS = 148 {
+        title: "calls of the model's functions do not end",
+        explanation: "A call of a function that the model defines is replaced by the function's nodes. A function that \
+                      calls itself, directly or through others, never ends; depth and the number of nodes are bounded too.",
+        example: "function F has a node of type F",
+        remedy: "The model is not valid ONNX: report it to its exporter, or inline the functions before.",
+    }
     TEXT_FORM = 160 {
         title: "the text form of a graph cannot be parsed",
         explanation: "The text form that --dump prints can be read back. This text is not of that form; \
