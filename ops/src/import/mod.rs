@@ -42,6 +42,7 @@ rooms! {
     max_unpool,
     non_zero,
     multi_head_attention,
+    non_max_suppression,
     normalization,
     one_hot,
     pool,
@@ -57,5 +58,6 @@ rooms! {
     skip_norm,
     tf_idf,
     trigonometry,
+    unique,
     window_function,
 }

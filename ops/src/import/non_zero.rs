@@ -13,7 +13,7 @@ pub static IMPORT: &[OnnxImport] = &[from("NonZero", 9, non_zero), from("Compres
 
 /// The places of the elements of a list that are true, in order: each goes to the place that the number of true ones before
 /// it names, and the others behind all of them.
-fn places_of_true(b: &mut dyn Build, mask: Value) -> Result<Value, Violation> {
+pub fn places_of_true(b: &mut dyn Build, mask: Value) -> Result<Value, Violation> {
     let count = b.fact(mask).elements();
     let ones = b.cast(mask, DType::I64)?;
     let total = reduce_sum::apply(b, ones, vec![0], false)?;

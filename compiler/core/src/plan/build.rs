@@ -51,7 +51,7 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
     let states = states.collect();
     let Stored { graph: stored, uses } = states::stored(&graph, uses)?;
     let whole = stored.clone();
-    let Flat { graph: stored, loops, values } = flatten(&stored);
+    let Flat { graph: stored, mut loops, values } = flatten(&stored);
     let uses: Vec<Ports> = uses
         .into_iter()
         .map(|ports| Ports {
@@ -63,6 +63,10 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
     let grown = uses.iter().filter_map(|ports| ports.grown).collect();
     let carried = loops.iter().flat_map(|span| span.carries.iter().map(|carry| carry.result)).collect();
     let choices = choose(&stored, &grown, &carried, target)?;
+    // Rows that nobody needs are not computed, so that there is nothing to write.
+    for span in &mut loops {
+        span.stacks.retain(|stack| choices.contains_key(&stack.result));
+    }
     let mut plan = Plan {
         name: graph.name.clone(),
         executor: target.profile().id.clone(),
