@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.parser
 import onnxruntime
 from onnx import TensorProto, helper
 
@@ -53,15 +54,16 @@ def f32(value):
     return np.array(value, np.float32)
 
 
-def case(name, op, inputs, outputs=1, constants=(), steps=0, domain=MS, version=21, used=None, compared=None, **attrs):
+def case(name, op, inputs, outputs=1, constants=(), steps=0, domain=MS, version=21, used=None, compared=None, dims=None, **attrs):
     """`inputs` are arrays or None; those whose position is in `constants` become initializers; `compared` names the results to
-    compare, all of them by default."""
+    compare, all of them by default; `dims` gives sizes of inputs by position where they are not those of the arrays."""
     names = ["" if array is None else f"x{i}" for i, array in enumerate(inputs)]
     results = [f"y{i}" if used is None or i in used else "" for i in range(outputs)]
     given = {n: a for i, (n, a) in enumerate(zip(names, inputs)) if a is not None and i not in constants}
     stored = [onnx.numpy_helper.from_array(inputs[i], names[i]) for i in constants if i < len(inputs) and inputs[i] is not None]
     node = helper.make_node(op, names, results, domain=domain, **attrs)
-    info = [helper.make_tensor_value_info(n, NAMES[a.dtype][1], a.shape) for n, a in given.items()]
+    sizes = {f"x{i}": sizes for i, sizes in (dims or {}).items()}
+    info = [helper.make_tensor_value_info(n, NAMES[a.dtype][1], sizes.get(n, a.shape)) for n, a in given.items()]
     wanted = [onnx.ValueInfoProto(name=n) for n in results if n]
     graph = helper.make_graph([node], name, info, wanted, stored)
     opsets = [helper.make_opsetid("", version), helper.make_opsetid(MS, 1)]
@@ -288,10 +290,86 @@ def grouped():
     case("gqa_uneven", "GroupQueryAttention", uneven, do_rotary=1, compared=("y0",), **settings)
 
 
+def recurrent():
+    for op, gates in (("RNN", 1), ("GRU", 3), ("LSTM", 4)):
+        for way in ("forward", "reverse", "bidirectional"):
+            recurrent_layer(op, gates, way)
+
+
+def recurrent_layer(op, gates, way):
+    """Every option of one layer alone, then all of them with sizes that are only known at run time."""
+    lstm, ways = op == "LSTM", 2 if way == "bidirectional" else 1
+    steps, batch, size, width = 5, 3, 4, 6
+    outputs = 3 if lstm else 2
+    weights = [f(ways, gates * width, size, scale=0.5), f(ways, gates * width, width, scale=0.5)]
+    bias = f(ways, 2 * gates * width)
+    lengths = np.array([5, 2, 4], np.int32)
+    states = [f(ways, batch, width) for _ in range(2 if lstm else 1)]
+    peepholes = [f(ways, 3 * width)] if lstm else []
+    x = f(steps, batch, size)
+
+    def layer(name, inputs, constants=(1, 2, 3, 7), **attrs):
+        case(f"{op.lower()}_{way}_{name}", op, inputs, outputs=outputs, constants=[i for i in constants if i < len(inputs)],
+             domain="", hidden_size=width, direction=way, **attrs)
+
+    layer("plain", [x, *weights])
+    layer("weights_at_run_time", [x, *weights, bias], constants=())
+    layer("lengths", [x, *weights, bias, lengths])
+    layer("states", [x, *weights, bias, None, *states])
+    layer("last_only", [x, *weights, bias, lengths, *states], used=(1,))
+    layer("all_steps_only", [x, *weights, bias, lengths], used=(0,))
+    layer("one_step", [x[:1], *weights, bias, None, *states])
+    layer("clip", [3 * x, *weights, bias], clip=0.7)
+    count = {"RNN": 1, "GRU": 2, "LSTM": 3}[op]
+    chosen = ["Sigmoid", "Softsign", "Tanh"][:count] + ["HardSigmoid", "Relu", "Elu"][:count] * (ways - 1)
+    layer("activations", [x, *weights, bias], activations=chosen)
+    parameterized = ["LeakyRelu", "HardSigmoid", "ScaledTanh"][:count] * ways
+    layer("activation_parameters", [x, *weights, bias], activations=parameterized,
+          activation_alpha=[0.1, 0.3, 0.8][:count] * ways, activation_beta=[0.0, 0.4, 0.9][:count] * ways)
+    if op == "GRU":
+        layer("reset_after", [x, *weights, bias, lengths, *states], linear_before_reset=1)
+        layer("reset_after_plain", [x, *weights], linear_before_reset=1)
+    if lstm:
+        layer("peepholes", [x, *weights, bias, None, *states, *peepholes])
+        layer("input_forget", [x, *weights, bias, lengths], input_forget=1)
+    dims = {0: ["steps", "batch", size], 4: ["batch"], 5: [ways, "batch", width], 6: [ways, "batch", width]}
+    layer("symbolic", [x, *weights, bias, lengths, *states, *peepholes], dims=dims)
+    layer("symbolic_plain", [x, *weights], dims=dims)
+
+
+def functions():
+    """Functions of a model: nested, with a default, an attribute passed on, an operand left out, and a branch inside."""
+    text = """<ir_version: 10, opset_import: ["": 21, "own": 1]>
+functions (float[3, 4] x, float[4] b, float[1] low) => (float[3, 4] y0, float[3, 4] y1, float[3, 4] y2) {
+    y0 = own.Outer <slope: float = 0.5> (x, b)
+    y1 = own.Outer (x, b, low)
+    y2 = own.Leaky (y1)
+}
+<domain: "own", opset_import: ["": 18]>
+Leaky <alpha: float = 0.3> (x) => (y) { y = LeakyRelu <alpha: float = @alpha> (x) }
+<domain: "own", opset_import: ["": 21, "own": 1]>
+Outer <slope: float = 0.2> (x, b, low) => (y) {
+    limit = Constant <value_float: float = @slope> ()
+    sum = ReduceSum <keepdims = 0> (b)
+    large = Greater (sum, limit)
+    chosen = If (large) <
+        then_branch = yes () => (r) { r = own.Leaky <alpha: float = @slope> (x) },
+        else_branch = no () => (r) { r = Neg (x) }
+    >
+    clipped = Clip (chosen, low)
+    y = Add (clipped, b)
+}
+"""
+    model = onnx.parser.parse_model(text)
+    # A tensor of rank 0, which the text form has no way to write for an input.
+    model.graph.input[2].type.tensor_type.shape.ClearField("dim")
+    finish("functions", model, {"x": f(3, 4), "b": abs(f(4)), "low": f32(-0.2)}, 0, None)
+
+
 def main():
     global folder
     folder = Path(sys.argv[1])
-    for group in (quantization, products, quantized_elementwise, weights, norms, activations, fused, rotary, attention, multi_head, grouped):
+    for group in (quantization, products, quantized_elementwise, weights, norms, activations, fused, rotary, attention, multi_head, grouped, recurrent, functions):
         group()
     (folder / "cases.json").write_text(json.dumps(cases))
 

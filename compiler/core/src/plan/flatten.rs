@@ -2,7 +2,7 @@
 
 use m4c_ir::{Graph, NodeKind, Scan, ValueId};
 use m4c_ops::Dim;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A graph without scans. Results stand for what loops carry, the rows that they read, and what they leave.
@@ -79,7 +79,12 @@ impl Flat {
                 NodeKind::Constant(_) | NodeKind::Apply { .. } => self.graph.copy_node(graph, value, &operands),
                 NodeKind::Scan(scan) => {
                     let operands: Vec<ValueId> = operands.into_iter().flatten().collect();
-                    results.insert(value, self.scan(scan, &operands));
+                    let users = graph.users(value).into_iter();
+                    let read = users.filter_map(|user| match graph.node(user).kind {
+                        NodeKind::Result(index) => Some(index),
+                        _ => None,
+                    });
+                    results.insert(value, self.scan(scan, &operands, &read.collect()));
                     continue;
                 }
                 NodeKind::Result(index) => {
@@ -103,7 +108,8 @@ impl Flat {
         self.graph.add_result(of, index, like)
     }
 
-    fn scan(&mut self, scan: &Scan, operands: &[ValueId]) -> Vec<ValueId> {
+    /// The results of a loop; stacks that are not among the results that are `read` are not written.
+    fn scan(&mut self, scan: &Scan, operands: &[ValueId], read: &BTreeSet<usize>) -> Vec<ValueId> {
         let inputs = scan.body.inputs();
         let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
         let (mut inits, mut rows) = (Vec::new(), Vec::new());
@@ -140,7 +146,10 @@ impl Flat {
                     let (init, inside) = inits[index];
                     carries.push(Carry { init, inside, next: from, result });
                 }
-                Some(stack) => stacks.push(Stack { row: from, result, reversed: scan.stacks[stack] }),
+                Some(stack) if read.contains(&index) => {
+                    stacks.push(Stack { row: from, result, reversed: scan.stacks[stack] });
+                }
+                Some(_) => {}
             }
             results.push(result);
         }
