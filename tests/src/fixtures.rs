@@ -23,6 +23,9 @@ pub struct Fixture {
     pub path: PathBuf,
 }
 
+/// Bounds of sizes that only the data decides.
+const DATA_SIZES: &[(&str, &str)] = &[("tts_fastspeech2/", "u0=..512")];
+
 /// What a model runs, as counted in PyTorch.
 #[derive(Debug, Deserialize)]
 pub struct Modules {
@@ -103,7 +106,9 @@ impl Fixture {
 
     /// A project of this model alone.
     pub fn project(&self) -> Project {
-        Project::of_model(&self.path, "main", Vec::new())
+        let bounds = DATA_SIZES.iter().filter(|(part, _)| self.name.starts_with(part));
+        let bounds = bounds.map(|(_, bound)| bound.parse().expect("a bound"));
+        Project::of_model(&self.path, "main", bounds.collect())
     }
 
     /// The graph that a phase leaves.

@@ -67,7 +67,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "m4c-tests",
-        &["m4c-compiler", "m4c-exec-cpu", "m4c-ir", "m4c-ops", "m4c-runtime", "m4c-target", "m4c-target-cpu"],
+        &[
+            "m4c-compiler",
+            "m4c-exec-cpu",
+            "m4c-format",
+            "m4c-ir",
+            "m4c-ops",
+            "m4c-runtime",
+            "m4c-target",
+            "m4c-target-cpu",
+        ],
     ),
 ];
 

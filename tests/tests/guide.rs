@@ -30,24 +30,24 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What the guide says follows by itself, as a test of the crate that it changes.
-const PROMISES: &str = r#"//! What follows from the room of `atan`.
+const PROMISES: &str = r#"//! What follows from the room of `square_distance`.
 
 use m4c_ops::table;
 
 #[test]
 fn the_operator_is_known_imports_and_has_a_page() {
-    let op = table::find("atan").unwrap();
-    let (owner, _) = table::find_import("", "Atan", 13).unwrap();
+    let op = table::find("square_distance").unwrap();
+    let (owner, _) = table::find_import("com.microsoft", "CDist", 1).unwrap();
     assert_eq!(Some(op), owner);
-    assert!(m4c_ops::page::page(op).contains("The arc tangent, elementwise."));
+    assert!(m4c_ops::page::page(op).contains("The squared Euclidean distance"));
 }
 "#;
 
 #[test]
 fn adding_an_operator_is_one_file_and_one_line() {
     let guide = fs::read_to_string(root().join("docs/guide/add-an-operator.md")).unwrap();
-    let room = block(&guide, "`ops/src/primitive/atan.rs`:", "rust");
-    let line = block(&guide, "In `ops/src/primitive/mod.rs`", "text");
+    let room = block(&guide, "`ops/src/composite/square_distance.rs`:", "rust");
+    let line = block(&guide, "In `ops/src/composite/mod.rs`", "text");
 
     let folder = tempfile::tempdir().unwrap();
     let ops = folder.path().join("ops");
@@ -61,12 +61,12 @@ fn adding_an_operator_is_one_file_and_one_line() {
     fs::write(folder.path().join("Cargo.toml"), alone).unwrap();
     fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
 
-    fs::write(ops.join("src/primitive/atan.rs"), room).unwrap();
-    let list = fs::read_to_string(ops.join("src/primitive/mod.rs")).unwrap();
-    let changed = list.replacen("crate::rooms! {\n    add,\n", &format!("crate::rooms! {{\n    add,\n{line}"), 1);
+    fs::write(ops.join("src/composite/square_distance.rs"), room).unwrap();
+    let list = fs::read_to_string(ops.join("src/composite/mod.rs")).unwrap();
+    let changed = list.replacen("crate::rooms! {\n", &format!("crate::rooms! {{\n{line}"), 1);
     assert_eq!(changed.lines().count(), list.lines().count() + 1, "the guide's line is one line");
-    fs::write(ops.join("src/primitive/mod.rs"), changed).unwrap();
-    fs::write(ops.join("tests/atan.rs"), PROMISES).unwrap();
+    fs::write(ops.join("src/composite/mod.rs"), changed).unwrap();
+    fs::write(ops.join("tests/square_distance.rs"), PROMISES).unwrap();
 
     // Beside the usual target folder, so that dependencies are built once for all runs of this test.
     let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("guide");

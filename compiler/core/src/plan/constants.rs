@@ -31,8 +31,8 @@ pub(crate) fn known(graph: &Graph) -> BTreeSet<ValueId> {
     known
 }
 
-/// Whether a known value has more bytes than the constants that it is computed of: then the program computes it, and the
-/// artifact stays small.
+/// Whether a known value has more than twice the bytes of the constants that it is computed of: then the program computes
+/// it, and the artifact stays small. Half precision widened once is worth its bytes: the program would widen it every run.
 pub(crate) fn expands(graph: &Graph, value: ValueId) -> bool {
     let mut leaves = 0usize;
     for node in recipe(graph, value) {
@@ -40,7 +40,7 @@ pub(crate) fn expands(graph: &Graph, value: ValueId) -> bool {
             leaves = leaves.saturating_add(bytes(graph.fact(node)));
         }
     }
-    bytes(graph.fact(value)) > leaves.max(SMALL)
+    bytes(graph.fact(value)) > leaves.saturating_mul(2).max(SMALL)
 }
 
 /// The values that a value is computed of and itself, each after its operands.
