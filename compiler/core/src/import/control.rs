@@ -55,6 +55,14 @@ impl<'m> Importer<'m> {
         None
     }
 
+    /// Refuses a loop whose iterations cannot be counted.
+    fn endless<T>(&mut self, node: Node<'m>, message: &str) -> Option<T> {
+        let help =
+            "run the loop in the application around the compiled graph, or export it with a fixed number of turns";
+        self.diagnostics.push(node.error(codes::CONTROL_FLOW, message).help(help));
+        None
+    }
+
     fn held<T>(&mut self, node: Node<'m>, result: Result<T, Violation>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -141,7 +149,7 @@ impl<'m> Importer<'m> {
     fn repeat(&mut self, node: Node<'m>, operands: &[Option<Value>], elements: &[Option<Element>]) -> Results {
         let graph = self.graph_attr(node, "body")?;
         let Some(most) = operands.first().copied().flatten() else {
-            return self.refuse(node, "a loop without a trip count may run without end: give it one, or a bound");
+            return self.endless(node, "a loop without a trip count may run without end: give it one, or a bound");
         };
         let trip = self.builder.bind(most, 0);
         let trip = self.held(node, trip)?;
@@ -184,7 +192,7 @@ impl<'m> Importer<'m> {
         if !endless {
             if !stacked.is_empty() {
                 self.builder.leave_scan();
-                return self.refuse(
+                return self.endless(
                     node,
                     "how many rows a loop gives depends on a condition that is only known while running",
                 );
