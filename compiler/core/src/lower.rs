@@ -1,9 +1,11 @@
 //! Makes a graph of nodes that a target takes: composites that it does not take are decomposed, what then is left over is
 //! reported all at once.
 
+mod loops;
+
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
 use crate::plan::constants;
-use m4c_ir::{Graph, GraphBuilder, NodeKind, Origin, Scan, ValueId, verify};
+use m4c_ir::{Graph, GraphBuilder, NodeKind, Origin, ValueId, verify};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::op::Meaning;
 use m4c_ops::{Attrs, DType, Fact, Guard, Op, Symbols, Tensor, Violation, primitive, structural};
@@ -121,35 +123,6 @@ impl<'t> Lowering<'t> {
             self.values.insert(value, new);
         }
         Ok(())
-    }
-
-    fn scan(&mut self, scan: &Scan, operands: &[Option<Value>]) -> Result<Result<Vec<Value>, Violation>, Diagnostics> {
-        let absent = || Violation { op: "scan", constraint: "arity", found: "an operand is absent".into() };
-        let Some(operands) = operands.iter().copied().collect::<Option<Vec<Value>>>() else { return Ok(Err(absent())) };
-        let captured = scan.carries + scan.rows.len();
-        let (Some(carries), Some(read), Some(rest)) =
-            (operands.get(..scan.carries), operands.get(scan.carries..captured), operands.get(captured..))
-        else {
-            return Ok(Err(absent()));
-        };
-        let read: Vec<(Value, bool)> = read.iter().copied().zip(scan.rows.iter().copied()).collect();
-        let (carried, rows) = match self.builder.begin_scan(scan.trip.clone(), carries, &read) {
-            Ok(begun) => begun,
-            Err(violation) => return Ok(Err(violation)),
-        };
-        let inside = carried.iter().chain(&rows).chain(rest).copied();
-        let outside = std::mem::take(&mut self.values);
-        self.values = scan.body.inputs().iter().copied().zip(inside).collect();
-        self.nodes(&scan.body)?;
-        let inside = std::mem::replace(&mut self.values, outside);
-        let outputs = scan.body.outputs().iter();
-        let Some(outputs) = outputs.map(|output| inside.get(&output.value).copied()).collect::<Option<Vec<Value>>>()
-        else {
-            return Ok(Err(absent()));
-        };
-        let (next, stacked) = outputs.split_at(scan.carries);
-        let stacked: Vec<(Value, bool)> = stacked.iter().copied().zip(scan.stacks.iter().copied()).collect();
-        Ok(self.builder.end_scan(next, &stacked))
     }
 
     /// The result by way of 8-bit integers, where an operand has 4 bits and the target takes that. It is the same: all

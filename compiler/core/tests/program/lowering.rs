@@ -4,8 +4,9 @@ use super::{graph, target};
 use m4c_compiler::diagnostic::codes;
 use m4c_compiler::lower::lower;
 use m4c_compiler::plan::plan;
-use m4c_ir::{Graph, NodeKind, ValueId, interpret};
-use m4c_ops::{Difference, Tensor};
+use m4c_ir::{Graph, GraphBuilder, NodeKind, ValueId, interpret};
+use m4c_ops::build::Build;
+use m4c_ops::{DType, Difference, Dim, Fact, Tensor, primitive};
 use std::sync::Arc;
 
 fn names(graph: &Graph) -> Vec<&'static str> {
@@ -119,4 +120,35 @@ fn what_is_known_when_compiling_needs_no_kernel() {
         &target(),
     );
     assert_eq!(names(&lowered.unwrap_or_else(|error| panic!("{error}"))), ["add"]);
+}
+
+/// Running sums of the rows of `x` from behind, and the rows doubled, forward.
+fn sums(rows: usize) -> Graph {
+    let mut builder = GraphBuilder::new(Graph::new("main"));
+    let x = builder.input("x", Fact::new(DType::F32, [rows, 2]));
+    let start = builder.input("start", Fact::new(DType::F32, [2]));
+    let read = [(x, true), (x, false)];
+    let results = builder.scan(Dim::from(rows as i64), &[start], &read, &[true, false], &mut |b, carried, rows| {
+        let sum = b.plain(&primitive::add::OP, &[carried[0], rows[0]])?;
+        let double = b.plain(&primitive::add::OP, &[rows[1], rows[1]])?;
+        Ok((vec![sum], vec![sum, double]))
+    });
+    for (name, value) in ["last", "all", "doubled"].into_iter().zip(results.unwrap()) {
+        builder.output(name, value);
+    }
+    builder.finish()
+}
+
+#[test]
+fn short_loops_are_written_out_and_give_the_same() {
+    for (rows, written_out) in [(1, true), (3, true), (8, true), (9, false)] {
+        let graph = sums(rows);
+        let lowered = lower(&graph, &target()).unwrap();
+        let has_loop = lowered.order().into_iter().any(|v| matches!(lowered.node(v).kind, NodeKind::Scan(_)));
+        assert_eq!(has_loop, !written_out, "{rows} rows\n{lowered}");
+        let x: Vec<String> = (0..2 * rows).map(|i| (i * i + 1).to_string()).collect();
+        let read = |text: &str| Arc::new(Tensor::parse(text, &Default::default()).unwrap());
+        let inputs = [read(&format!("f32[{rows}, 2] {}", x.join(" "))), read("f32[2] 100 0.5")];
+        assert_eq!(interpret(&lowered, &inputs).unwrap(), interpret(&graph, &inputs).unwrap(), "{rows} rows");
+    }
 }
