@@ -3,9 +3,13 @@
 use super::freeze::Frozen;
 use super::lists::Lists;
 use super::{Record, attempt::Attempt, scope, suite};
+use crate::root;
 use m4c_ops::primitive;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+/// So many models are named for each primitive.
+const NAMED_MODELS: usize = 6;
 
 /// Tests of one kind, counted.
 #[derive(Clone, Copy, Default)]
@@ -152,15 +156,47 @@ fn misses(page: &mut String, records: &[Record], lists: &Lists) {
 fn needed_by(page: &mut String, records: &[Record]) {
     page.push_str(
         "## Primitives\n\nHow many tests need each primitive when every composite is decomposed, and the operators that they \
-         test.\n\n| primitive | tests | operators |\n|---|---|---|\n",
+         test; and how many models in `models/` have it after lowering for the CPU, the first of them by name.\n\n\
+         | primitive | tests | operators | models | |\n|---|---|---|---|---|\n",
     );
+    let models = models_by_operator();
     for op in primitive::ALL {
         let users: Vec<&Record> = records.iter().filter(|record| record.primitives.contains(op.name)).collect();
         let operators: BTreeSet<&str> = users.iter().map(|record| &*record.operator).collect();
         let operators: Vec<&str> = operators.into_iter().collect();
-        let _ = writeln!(page, "| [{0}](ops/{0}.md) | {1} | {2} |", op.name, users.len(), operators.join(", "));
+        let models: Vec<&str> = models.get(op.name).into_iter().flatten().map(String::as_str).collect();
+        let first = &models[..models.len().min(NAMED_MODELS)];
+        let dots = if first.len() < models.len() { ", …" } else { "" };
+        let _ = writeln!(
+            page,
+            "| [{0}](ops/{0}.md) | {1} | {2} | {3} | {4}{dots} |",
+            op.name,
+            users.len(),
+            operators.join(", "),
+            models.len(),
+            first.join(", ")
+        );
     }
     page.push('\n');
+}
+
+/// Models that have each operator after lowering, from the committed counts.
+fn models_by_operator() -> BTreeMap<String, BTreeSet<String>> {
+    let path = root().join("tests/fixtures/operators.txt");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (mut models, mut model) = (BTreeMap::<String, BTreeSet<String>>::new(), "");
+    for line in text.lines() {
+        match line.strip_prefix("  lower: ") {
+            Some(counts) => {
+                for operator in counts.split(", ").filter_map(|count| count.split(' ').next()) {
+                    models.entry(operator.into()).or_default().insert(model.into());
+                }
+            }
+            None if !line.starts_with(' ') => model = line.rsplit_once('/').map_or(line, |(model, _)| model),
+            None => {}
+        }
+    }
+    models
 }
 
 fn frozen_operands(page: &mut String, frozen: &Frozen) {
