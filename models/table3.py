@@ -65,7 +65,7 @@ TASKS = [
 # Why a model is refused by nature, or what it waits for.
 REASONS = {
     "NonZero": "sizes depend on data", "NonMaxSuppression": "sizes depend on data", "If": "branches", "Loop": "loops",
-    "RandomNormalLike": "random", "LSTM": "needs `scan`", "GRU": "needs `scan`", "RNN": "needs `scan`",
+    "RandomNormalLike": "random",
 }
 HEAD = """# Table 3
 
