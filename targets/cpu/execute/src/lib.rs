@@ -10,6 +10,8 @@
 
 pub mod layout;
 pub mod math;
+#[cfg(feature = "std")]
+pub mod rate;
 pub mod table;
 
 mod argmax;
