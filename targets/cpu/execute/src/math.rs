@@ -92,7 +92,7 @@ pub fn sigmoid(x: f32) -> f32 {
 /// The Gaussian error linear unit approximated, `x * (1 + tanh(√(2 / π) * (x + 0.044715 x³))) / 2`.
 #[inline(always)]
 pub fn gelu_tanh(x: f32) -> f32 {
-    const ROOT: f32 = 0.797_884_56;
+    const ROOT: f32 = 0.797_884_6;
     let bend = x * x * 0.044_715 + 1.0;
     0.5 * (x * (1.0 + tanh(x * ROOT * bend)))
 }
