@@ -131,7 +131,7 @@ struct Measured {
     artifact_bytes: u64,
     /// Bytes of working memory of the session, and of its states.
     arena_bytes: u64,
-    /// The largest resident memory of the process, where the system tells and nothing was compiled in it.
+    /// The largest resident memory of the process, where the system tells and nothing else was done in it.
     peak_resident_bytes: Option<u64>,
     /// Opening and checking the artifact.
     open: f64,
@@ -208,7 +208,7 @@ impl Bench {
             threads,
             artifact_bytes: file.bytes().len() as u64,
             arena_bytes: needs.map_or(0, |needs| needs.arena as u64),
-            peak_resident_bytes: if compiled.is_none() { peak_resident() } else { None },
+            peak_resident_bytes: if compiled.is_none() && limits.is_none() { peak_resident() } else { None },
             open,
             prepare,
             first_run,
