@@ -54,6 +54,7 @@ struct Spent {
     /// How often they ran in a run.
     calls: f64,
     seconds: f64,
+    /// Of the time of all steps.
     percent: f64,
     operations: f64,
     bytes: f64,
@@ -112,8 +113,7 @@ impl Profile {
             let kernel = kernel.unwrap_or_default();
             let node = tables.nodes().get(row.node as usize);
             let work = session.work(step).unwrap_or_default();
-            let mut spent = Spent::new(calls as f64 / count, elapsed.as_secs_f64() / count, work, limits);
-            spent.rate(mean);
+            let spent = Spent::new(calls as f64 / count, elapsed.as_secs_f64() / count, work, limits);
             let sum = kernels.entry(kernel.clone()).or_default();
             sum.kernel.clone_from(&kernel);
             sum.steps += 1;
@@ -126,10 +126,11 @@ impl Profile {
                 spent,
             });
         }
+        let inside: f64 = steps.iter().map(|step: &StepTime| step.spent.seconds).sum();
+        steps.iter_mut().for_each(|step| step.spent.rate(inside));
         let mut kernels: Vec<KernelTime> = kernels.into_values().collect();
-        kernels.iter_mut().for_each(|kernel| kernel.spent.rate(mean));
+        kernels.iter_mut().for_each(|kernel| kernel.spent.rate(inside));
         kernels.sort_by(|a, b| b.spent.seconds.total_cmp(&a.spent.seconds));
-        let inside: f64 = steps.iter().map(|step| step.spent.seconds).sum();
         ProfileReport { kernels, steps, between_seconds: (mean - inside).max(0.0) }
     }
 }
@@ -191,7 +192,7 @@ impl ProfileReport {
         }
         let between = self.between_seconds * 1e3;
         format!(
-            "\nby kernel, with {between:.3} ms between steps:\n{}\nslowest steps:\n{}",
+            "\nby kernel:\n{}  and {between:.3} ms between steps\n\nslowest steps:\n{}",
             kernels.render("  "),
             steps.render("  ")
         )

@@ -191,7 +191,7 @@ impl Bench {
         let open = start.elapsed().as_secs_f64();
         let program = artifact::program(&artifact, compiled.or(self.program.as_deref()), path)?;
         let mut arguments = self.inputs.clone();
-        arguments.size.extend(self.sizes(compiled.is_some())?);
+        arguments.size.extend(self.sizes(&program, compiled.is_some())?);
         let ((inputs, known), remarks) = arguments.gather(program)?;
         diagnostics.extend(remarks);
         let bounds = bounded(known.bounds(), &program, &self.bound)?;
@@ -253,14 +253,16 @@ impl Bench {
     }
 
     /// The sizes of `--dim`. What is no size is a range, which only a compilation can take.
-    fn sizes(&self, compiled: bool) -> Result<Vec<Size>, Diagnostics> {
+    fn sizes(&self, program: &Program<'_>, compiled: bool) -> Result<Vec<Size>, Diagnostics> {
         settings(&self.dim)?;
         let sizes = self.dim.iter().map(|text| text.parse::<Size>());
         let (sizes, ranges): (Vec<_>, Vec<_>) = sizes.partition(Result::is_ok);
         if !ranges.is_empty() && !compiled {
             usage_error("an artifact takes a size with --dim, as in batch=2: ranges are chosen when it is compiled");
         }
-        Ok(sizes.into_iter().flatten().collect())
+        let sizes = sizes.into_iter().flatten();
+        // A size that was compiled in is no dimension any more.
+        Ok(sizes.filter(|size| !compiled || program.symbol(&size.name).is_ok()).collect())
     }
 }
 
