@@ -5,6 +5,7 @@ mod compile;
 mod harness;
 mod information;
 mod inspect;
+mod peers;
 mod run;
 #[cfg(feature = "torch")]
 mod torch;
