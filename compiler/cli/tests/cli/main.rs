@@ -7,6 +7,7 @@ mod information;
 mod inspect;
 mod peers;
 mod run;
+mod states;
 #[cfg(feature = "torch")]
 mod torch;
 #[cfg(feature = "tract")]
