@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Where inputs come from.
 ///
-/// Commands that do not always make random inputs let `size` and `random_below` require `random`.
+/// Commands that do not always make random inputs apply [`only_with_random`].
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Inputs")]
 pub(crate) struct InputArguments {
@@ -43,9 +43,9 @@ pub(crate) struct InputArguments {
     pub(crate) size: Vec<Size>,
 }
 
-/// Lets an option be given only with `--random`.
+/// Lets what is about random inputs be given only with `--random`.
 pub(crate) fn only_with_random(argument: clap::Arg) -> clap::Arg {
-    argument.requires("random")
+    if ["random_below", "size"].contains(&argument.get_id().as_str()) { argument.requires("random") } else { argument }
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {

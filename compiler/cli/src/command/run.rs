@@ -23,8 +23,7 @@ use std::path::PathBuf;
 /// that they replaced. Exits with 1 where a comparison fails.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
-#[command(mut_arg("random_below", only_with_random))]
-#[command(mut_arg("size", |size| only_with_random(size).visible_alias("dim")))]
+#[command(mut_args(only_with_random), mut_arg("size", |size| size.visible_alias("dim")))]
 pub(crate) struct Run {
     /// The artifact
     #[arg(value_name = "FILE.m4fw")]

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 /// within its numerics class. Nothing is written. Exits with 1 where a difference is out of class.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
-#[command(mut_arg("random_below", only_with_random), mut_arg("size", only_with_random))]
+#[command(mut_args(only_with_random))]
 pub(crate) struct Verify {
     /// An .onnx file, or an m4.toml
     #[arg(value_name = "MODEL")]
