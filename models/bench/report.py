@@ -4,12 +4,15 @@ import math
 import statistics
 from pathlib import Path
 
+import cases
 import chart
 
 PEERS = {"onnxruntime": "onnxruntime", "openvino": "OpenVINO"}
 ORDER = {"m4c": "m4c"} | PEERS
 # Closer than this, two engines are as fast as each other: rounds of one engine differ as much.
 EQUAL = 0.03
+# By how much outputs may differ, relative to the largest magnitude: engines sum in different orders.
+TOLERANCE = 1e-3
 
 
 def engine_summary(entry):
@@ -39,7 +42,10 @@ def ratio(theirs, ours):
 def summary(results):
     """What is reported of each model: the engines' numbers, and how many times as fast as a peer m4c is."""
     out = {}
-    for name, found in results.get("models", {}).items():
+    models = results.get("models", {})
+    order = [*(name for name in cases.CASES if name in models), *(name for name in models if name not in cases.CASES)]
+    for name in order:
+        found = models[name]
         all_engines = {engine: engine_summary(entry) for engine, entry in found.get("engines", {}).items()}
         row = {key: found.get(key) for key in ("what", "threads", "compile", "artifact_bytes")}
         row["engines"] = all_engines
@@ -79,6 +85,8 @@ def verdicts(rows):
         parts += [f"faster on {listed(won)}"] if won else []
         over = f"Over all {len(ratios)} models m4c is {mean:.2f} times as fast (geometric mean)."
         lines.append(f"* {'; '.join(parts)}. {over}")
+    if missing := [name for name in cases.CASES if name not in rows]:
+        lines.append(f"* Not measured: {listed(missing)}.")
     for name, row in rows.items():
         for engine in row["disagreeing"]:
             lines.append(f"* The outputs of {ORDER[engine]} for {name} differ from those of m4c: it was not timed.")
@@ -156,8 +164,8 @@ def write(results, page):
         "optimize the graph whenever they load.", "",
         "## How it is measured", "",
         "* Full-size architectures with random weights (MiniLM has real ones), exported by `models/export.py`; f32 throughout.",
-        f"* Before anything is timed, outputs must agree within {1e-3:g} of the largest magnitude.",
-        f"* The engines take turns, {span(rounds)} rounds, each in a fresh process that warms up first; {span(runs)} timed runs an engine.",
+        f"* Before anything is timed, outputs must agree within {TOLERANCE:g} of the largest magnitude.",
+        f"* The engines take turns, {span(rounds)} times, each in a fresh process that warms up first; {span(runs)} timed runs an engine.",
         "* onnxruntime: all optimizations, intra-op threads as above, one inter-op thread. OpenVINO: f32 as inference precision,",
         "  one stream, latency hint. m4c: one artifact for all x86-64 processors, compiled with symbolic sizes.",
     ]
