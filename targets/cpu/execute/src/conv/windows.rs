@@ -124,8 +124,9 @@ impl<E: Numeric> Windows<'_, E> {
         let length = self.window.input[2] as isize;
         let (start, end) = run.lanes;
         // The panel's first lane would lie here.
-        let origin = line as isize + first - (start * stride) as isize;
-        let from = usize::try_from(origin).ok().and_then(|origin| self.x.get(origin..)).unwrap_or(&[]);
+        let origin = (line as isize).saturating_add(first).saturating_sub(start.saturating_mul(stride) as isize);
+        let from = usize::try_from(origin).ok().filter(|_| stride <= 2).and_then(|origin| self.x.get(origin..));
+        let from = from.unwrap_or(&[]);
         if stride == 1
             && let (Some(from), Some(out)) = (from.first_chunk::<PANEL>(), out.first_chunk_mut::<PANEL>())
         {
@@ -134,7 +135,7 @@ impl<E: Numeric> Windows<'_, E> {
             } else {
                 // Neighbors of the line are read, too, and put aside.
                 let low = start as i32 + (-first).clamp(0, PANEL as isize) as i32;
-                let high = start as i32 + (length - first).clamp(0, (end - start) as isize) as i32;
+                let high = start as i32 + length.saturating_sub(first).clamp(0, (end - start) as isize) as i32;
                 for lane in 0..PANEL {
                     let zero = if (lane as i32) < start as i32 { out[lane] } else { E::Number::default() };
                     let inside = (low <= lane as i32) & ((lane as i32) < high);
@@ -152,7 +153,8 @@ impl<E: Numeric> Windows<'_, E> {
             for out in &mut out[start..end] {
                 let inside = (0..length).contains(&place);
                 *out = if inside { E::number(self.x[line + place as usize]) } else { E::Number::default() };
-                place += stride as isize;
+                // Beyond the last one it may be too large for a place.
+                place = place.wrapping_add(stride as isize);
             }
         }
     }
