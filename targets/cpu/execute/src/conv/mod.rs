@@ -12,11 +12,11 @@ use crate::epilogue::{self, Activation, Bias, Epilogue};
 use crate::gemm::{Product, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::number::Numeric;
-use crate::step::{count, operand, read, read_optional, require, result, scratch, write};
+use crate::step::{count, operand, present, read, read_optional, require, result, scratch, write};
 use core::marker::PhantomData;
 use direct::{Direct, direct_grid, direct_piece};
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 use windows::{SPACE, Window, Windows};
 
 /// The kernel for one type.
@@ -129,5 +129,10 @@ impl<E: Numeric> Kernel for Conv<E> {
             }
         };
         multiply::<E, _, _>(Isa::best(), &size, group, out, scratch, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        let taps = present(step, 1).map_or(0, |w| w.dims.iter().skip(1).product());
+        Work::multiplying(step, taps)
     }
 }
