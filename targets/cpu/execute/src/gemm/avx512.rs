@@ -49,10 +49,10 @@ fn micro<const R: usize, const P: usize>(mut call: Call<'_, f32>) {
     }
     let mut sums = [[_mm512_setzero_ps(); P]; R];
     if call.add {
-        for i in 0..R {
+        for (i, sums) in sums.iter_mut().enumerate() {
             for p in 0..P {
                 // SAFETY: the tile has `R` rows, `out_stride` apart, and as many columns as the masks have bits.
-                sums[i][p] = unsafe { _mm512_maskz_loadu_ps(masks[p], out.add(i * out_stride + p * PANEL)) };
+                sums[p] = unsafe { _mm512_maskz_loadu_ps(masks[p], out.add(i * out_stride + p * PANEL)) };
             }
         }
     }
@@ -94,10 +94,10 @@ fn micro<const R: usize, const P: usize>(mut call: Call<'_, f32>) {
         step!(k);
         k += 1;
     }
-    for i in 0..R {
+    for (i, sums) in sums.iter().enumerate() {
         for p in 0..P {
             // SAFETY: as for the loads, and the tile is ours to write.
-            unsafe { _mm512_mask_storeu_ps(out.add(i * out_stride + p * PANEL), masks[p], sums[i][p]) };
+            unsafe { _mm512_mask_storeu_ps(out.add(i * out_stride + p * PANEL), masks[p], sums[p]) };
         }
     }
 }
