@@ -144,10 +144,16 @@ def measure(name, given, found, versions):
             print(f"{name}: turn {turn + 1}: {engine} {1e3 * middle:.3f} ms", file=sys.stderr, flush=True)
 
 
-def revision():
-    """Of the repository that m4c is built from, where git knows it."""
-    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True)
-    return f" ({done.stdout.strip()})" if done.returncode == 0 else ""
+def revision(m4c):
+    """Of the repository that m4c was built from, where that is sure: it is newer than the last commit, and nothing changed."""
+    def git(*words):
+        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True).stdout.strip()
+
+    committed = git("log", "-1", "--format=%ct %h")
+    if not committed or git("status", "--porcelain", "--untracked-files=no"):
+        return ""
+    seconds, revision = committed.split()
+    return f" ({revision})" if m4c.stat().st_mtime > int(seconds) else ""
 
 
 def machine():
@@ -175,7 +181,7 @@ def main():
     failed = []
     if given.command != "report":
         versions = {name: engines.version(name, given.m4c) for name in ("m4c", *given.engines.split(","))}
-        versions["m4c"] += revision()
+        versions["m4c"] += revision(given.m4c)
         for engine in [name for name, found in versions.items() if found is None]:
             print(f"{engine} is not installed, and not measured; --install installs it", file=sys.stderr)
             del versions[engine]

@@ -99,6 +99,11 @@ def milliseconds(seconds):
     return f"{1e3 * seconds:,.{0 if seconds >= 10 else 1 if seconds >= 0.1 else 2}f}".replace(",", " ")
 
 
+def spread(found):
+    """The median, and by how much turns differ, where there were several."""
+    return milliseconds(found["median"]) + (f" ± {found['spread']:.0%}" if found["rounds"] > 1 else "")
+
+
 def table(heads, rows):
     lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
@@ -111,7 +116,7 @@ def time_table(rows):
         cells = [f"`{name}` {row['what']}"]
         for engine in ORDER:
             found = row["engines"].get(engine)
-            cells.append(f"{milliseconds(found['median'])} ± {found['spread']:.0%}" if found else "–")
+            cells.append(spread(found) if found else "–")
         cells += [f"{row['ratios'][peer]:.2f}" if peer in row.get("ratios", {}) else "–" for peer in PEERS]
         body.append(cells)
     means = ["**geometric mean**", *[""] * len(ORDER)]
@@ -156,8 +161,9 @@ def write(results, page):
         "## Who is faster", "", *verdicts(rows), "",
         f"![How many times as fast as others m4c is]({picture.name})", "",
         "## Time of a run", "", *time_table(rows), "",
-        "Times are medians over all runs; ± is how far the median of a turn lies from it at most. The last columns are the other's",
-        "time by m4c's, above 1 where m4c is faster: the median over turns, since both have the same machine within a turn.", "",
+        "Times are medians over all runs; ± is how far the median of a turn lies from it at most, if there were several. The",
+        "last columns are the other's time by m4c's, above 1 where m4c is faster: the median over turns, since both have the same",
+        "machine within a turn.", "",
         "## Memory and time to load", "", *other_table(rows), "",
         "Memory is the peak of the whole process while it loads and runs: for m4c with the file that it maps, for the others with",
         "Python and NumPy, about 60 MiB. To load is to make a session ready to run. m4c compiles once, ahead of time; the others",
