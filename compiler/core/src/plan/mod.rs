@@ -7,6 +7,8 @@ mod build;
 mod choose;
 pub(crate) mod constants;
 mod flatten;
+mod fuse;
+mod lies;
 mod loops;
 mod states;
 mod symbols;

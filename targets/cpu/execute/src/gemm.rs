@@ -82,7 +82,7 @@ pub(crate) struct Size {
 
 impl Size {
     /// Numbers of working memory for one block of a tile.
-    fn block(&self) -> usize {
+    pub(crate) fn block(&self) -> usize {
         let rows = self.rows.min(TILE_ROWS);
         (rows + SIDE_BY_SIDE * PANEL) * self.k.min(BLOCK)
     }
@@ -140,6 +140,18 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
             isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, cols: size.cols, tile, scratch })
         });
     })
+}
+
+/// Computes one product inside of a job, which has [`Size::block`] numbers of working memory for it.
+#[inline(always)]
+pub(crate) fn multiply_here<V: Vector, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>>(
+    size: &Size,
+    product: &Product<'_, E::Raw, R, C>,
+    tile: Tile<'_, E::Number>,
+    scratch: &mut [E::Number],
+) {
+    let scratch = &mut scratch[..size.block()];
+    TileProduct::<E, R, C> { product, k: size.k, cols: size.cols, tile, scratch }.run::<V>();
 }
 
 struct TileProduct<'a, 'b, E: Numeric, R, C> {

@@ -8,12 +8,14 @@
 
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
+pub mod elementwise;
 pub mod epilogue;
 pub mod layout;
 pub mod math;
 pub mod table;
 
 mod argmax;
+mod attention;
 mod binary;
 mod cast;
 mod concat;
@@ -23,6 +25,7 @@ mod cumsum;
 mod element;
 mod gather;
 mod gemm;
+mod group_norm;
 mod half;
 mod iota;
 mod isa;

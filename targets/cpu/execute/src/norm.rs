@@ -138,7 +138,7 @@ impl Body for Rows<'_> {
 
 /// The sum of a function of the elements.
 #[inline(always)]
-fn sum(x: &[f32], function: impl Fn(f32) -> f64) -> f64 {
+pub(crate) fn sum(x: &[f32], function: impl Fn(f32) -> f64) -> f64 {
     let (blocks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for block in blocks {

@@ -61,6 +61,17 @@ impl<T> Tile<'_, T> {
     }
 }
 
+impl<'s, T> Tile<'s, T> {
+    /// A matrix of its own, row by row.
+    ///
+    /// # Panics
+    /// Where `space` has not as many elements.
+    pub(crate) fn over(space: &'s mut [T], rows: usize, cols: usize) -> Tile<'s, T> {
+        assert_eq!(Some(space.len()), rows.checked_mul(cols));
+        Tile { group: 0, row: 0, col: 0, rows, cols, first: space.as_mut_ptr(), stride: cols, owned: PhantomData }
+    }
+}
+
 impl<T> Tile<'_, T> {
     /// A tile in the same place of the matrix that is stored in `space`, row by row.
     ///
