@@ -1,4 +1,5 @@
-//! The phases of compilation, in order. The command line, its help, its timings and the documentation come from this table.
+//! The phases of compilation, in order. The command line, its help, its timings and the documentation come from this
+//! table.
 
 use std::fmt;
 
@@ -33,9 +34,9 @@ pub struct PhaseEntry {
 
 /// All phases, in order.
 ///
-/// Facts come after import because only then all dimension names, ranges and guards of the model are known; lowering comes
-/// after facts because whether a target takes a node depends on its sizes and types, and after recognition because a target
-/// may take a composite whole.
+/// Facts come after import because only then all dimension names, ranges and guards of the model are known; lowering
+/// comes after facts because whether a target takes a node depends on its sizes and types, and after recognition
+/// because a target may take a composite whole.
 pub const PHASES: &[PhaseEntry] = &[
     PhaseEntry {
         phase: Phase::Import,

@@ -35,8 +35,8 @@ pub struct FusionOperand<'a> {
 pub struct Fused {
     /// The step. Its operands are places in the list of the [`Fusion`], without the result between.
     pub step: Step,
-    /// Which of its operands, and that the result, have the sizes of [`Fusion::produced`] for the kernel, where these are not those of
-    /// [`Fusion::result`].
+    /// Which of its operands, and that the result, have the sizes of [`Fusion::produced`] for the kernel, where these
+    /// are not those of [`Fusion::result`].
     pub resized: Option<Vec<usize>>,
 }
 

@@ -1,8 +1,8 @@
 //! Puts the chosen steps in order and every value in its place.
 
 use super::choose::{Choice, Sizes, choose};
-use super::fuse::fuse;
 use super::flatten::{Flat, Loop, flatten};
+use super::fuse::fuse;
 use super::states::{self, Ports, Stored};
 use super::{
     Bind, Buffer, Place, Plan, PlannedState, Port, Row, Step, StoredConstant, Tensor, bytes, symbols, tolerance,

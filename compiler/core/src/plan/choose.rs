@@ -177,7 +177,8 @@ fn strided(
     target: &dyn Target,
     known: &BTreeSet<ValueId>,
 ) -> Option<Choice> {
-    let found = graph.operands(value).into_iter().map(|operand| operand.map(|operand| lies::find(graph, operand, known)));
+    let found =
+        graph.operands(value).into_iter().map(|operand| operand.map(|operand| lies::find(graph, operand, known)));
     let (operands, lies): (Vec<Option<ValueId>>, Vec<Option<Lie>>) = found.map(Option::unzip).unzip();
     let step = target.lower_strided(node, &lies)?;
     Some(Choice::Step(step, operands, None))

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Choices = BTreeMap<ValueId, Choice>;
 
-/// Joins what can be joined, from the first step to the last. A joined step stands where its last part stood, so that all
-/// that it reads comes before it.
+/// Joins what can be joined, from the first step to the last. A joined step stands where its last part stood, so that
+/// all that it reads comes before it.
 pub(super) fn fuse(graph: &Graph, choices: &mut Choices, loops: &[Loop], target: &dyn Target) {
     let mut fuser = Fuser { graph, choices, loops, target, readers: BTreeMap::new(), kept: BTreeSet::new() };
     fuser.look_around();
@@ -34,7 +34,9 @@ struct Fuser<'a> {
 /// The operands that a step uses.
 fn used(step: &Step, operands: &[Option<ValueId>]) -> Vec<ValueId> {
     let place = |operand: &StepOperand| match *operand {
-        StepOperand::Plain(place) | StepOperand::Packed { operand: place, .. } => operands.get(place).copied().flatten(),
+        StepOperand::Plain(place) | StepOperand::Packed { operand: place, .. } => {
+            operands.get(place).copied().flatten()
+        }
         StepOperand::Absent => None,
     };
     step.operands.iter().filter_map(place).collect()

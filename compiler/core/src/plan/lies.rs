@@ -1,4 +1,5 @@
-//! Where the elements of a value lie in another one, of which it is a slice, a transposition, a reshape, or several of these.
+//! Where the elements of a value lie in another one, of which it is a slice, a transposition, a reshape, or several of
+//! these.
 
 use m4c_ir::{Graph, NodeKind, ValueId};
 use m4c_ops::attr::Group;
@@ -79,7 +80,10 @@ impl Axes {
         let mut axes = Vec::with_capacity(shape.len());
         for (((parts, start), &by), size) in self.axes.into_iter().zip(starts).zip(steps).zip(shape) {
             match &*parts {
-                _ if start.is(0) && by == 1 && parts.iter().map(|part| &part.size).fold(Dim::from(1), |a, b| a * b.clone()) == *size => {
+                _ if start.is(0)
+                    && by == 1
+                    && parts.iter().map(|part| &part.size).fold(Dim::from(1), |a, b| a * b.clone()) == *size =>
+                {
                     axes.push(parts);
                 }
                 [] => axes.push(parts),

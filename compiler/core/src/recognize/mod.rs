@@ -1,9 +1,9 @@
 //! Finds composites that exporters spell out, so that a target can take them whole.
 //!
-//! The rules are a table; each names what is found, what it looks like, and how the composite is built of the parts. A rule
-//! applies only where nothing else uses what lies inside, where the composite has the same type and sizes, and where it needs no
-//! assumption about sizes that the graph does not make already. Only `f32` is looked at: a composite of a narrower type
-//! rounds once where its parts round each.
+//! The rules are a table; each names what is found, what it looks like, and how the composite is built of the parts. A
+//! rule applies only where nothing else uses what lies inside, where the composite has the same type and sizes, and
+//! where it needs no assumption about sizes that the graph does not make already. Only `f32` is looked at: a composite
+//! of a narrower type rounds once where its parts round each.
 
 mod attention;
 mod norm;
@@ -89,8 +89,8 @@ fn rewrite(graph: &Graph, rule: &Rule) -> Option<Graph> {
     Some(builder.finish())
 }
 
-/// Where patterns are found, each place with its ways in order. From the end, so that the longest spelling is found; what it spells out is no
-/// part of another.
+/// Where patterns are found, each place with its ways in order. From the end, so that the longest spelling is found;
+/// what it spells out is no part of another.
 fn places(graph: &Graph, patterns: &[Pattern]) -> BTreeMap<ValueId, Vec<Match>> {
     let outputs: BTreeSet<ValueId> = graph.outputs().iter().map(|output| output.value).collect();
     let (mut found, mut taken) = (BTreeMap::new(), BTreeSet::<ValueId>::new());

@@ -1,8 +1,8 @@
 //! Patterns of operators as text, and how they are found in a graph.
 //!
-//! `?x` is any value and `$e` any number that is known when compiling; a name that stands twice means the same one twice. `0.5` is that
-//! number as `f32`. `(add A B)` is an operator, in either order where it commutes, `c=(sub A B)` names its result, `{A B}`
-//! is the first of several, and a word without a sign is a part that the rule defines.
+//! `?x` is any value and `$e` any number that is known when compiling; a name that stands twice means the same one
+//! twice. `0.5` is that number as `f32`. `(add A B)` is an operator, in either order where it commutes, `c=(sub A B)`
+//! names its result, `{A B}` is the first of several, and a word without a sign is a part that the rule defines.
 
 use m4c_ir::{Constant, Graph, NodeKind, ValueId};
 use m4c_ops::DType;
@@ -64,7 +64,8 @@ impl Match {
 impl Pattern {
     /// Reads a pattern whose parts are defined.
     pub(super) fn parse(text: &str, parts: &[(&str, &str)]) -> Option<Pattern> {
-        let spaced = ["(", ")", "{", "}"].iter().fold(text.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
+        let spaced =
+            ["(", ")", "{", "}"].iter().fold(text.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
         let words: Vec<&str> = spaced.split_whitespace().collect();
         let mut words = words.as_slice();
         let pattern = parse(&mut words, parts)?;
@@ -84,7 +85,8 @@ impl Pattern {
                 }
             }
             Pattern::Number(wanted) => {
-                let same = number(graph, value).is_some_and(|number| (number - wanted).abs() <= ROUNDING * wanted.abs());
+                let same =
+                    number(graph, value).is_some_and(|number| (number - wanted).abs() <= ROUNDING * wanted.abs());
                 if same { vec![so_far.clone()] } else { Vec::new() }
             }
             Pattern::Either(all) => all.iter().flat_map(|one| one.matches(graph, value, so_far)).collect(),

@@ -38,7 +38,10 @@ pub(super) const RULES: &[Rule] = &[
         patterns: &["(mul (mul ?x gate) 0.5)", "(mul (mul ?x 0.5) gate)", "(mul ?x (mul gate 0.5))"],
         parts: &[
             ("gate", "(add (tanh bent) 1)"),
-            ("bent", "{(mul (add ?x (mul cube 0.044715)) 0.7978845608028654) (mul (mul ?x 0.7978845608028654) (add (mul (mul ?x ?x) 0.044715) 1))}"),
+            (
+                "bent",
+                "{(mul (add ?x (mul cube 0.044715)) 0.7978845608028654) (mul (mul ?x 0.7978845608028654) (add (mul (mul ?x ?x) 0.044715) 1))}",
+            ),
             ("cube", "{(pow ?x 3) (mul (mul ?x ?x) ?x)}"),
         ],
         build: elementwise,
@@ -62,7 +65,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         op: &composite::rms_norm::OP,
         patterns: &["(mul (mul ?x (div 1 root)) ?scale)", "(mul (div ?x root) ?scale)"],
-        parts: &[("root", "(sqrt (add (div s=(reduce_sum square) $n) $epsilon))"), ("square", "{(mul ?x ?x) (pow ?x 2)}")],
+        parts: &[
+            ("root", "(sqrt (add (div s=(reduce_sum square) $n) $epsilon))"),
+            ("square", "{(mul ?x ?x) (pow ?x 2)}"),
+        ],
         build: norm::rms_norm,
     },
     Rule {

@@ -15,7 +15,8 @@ fn patterns_are_read_and_name_operators_with_their_operands() {
             let pattern = Pattern::parse(text, rule.parts).unwrap_or_else(|| panic!("{}: {text}", rule.op.name));
             for (name, operands) in pattern.operators() {
                 let op = table::find(name).unwrap_or_else(|| panic!("no operator `{name}`"));
-                let required = op.operands.iter().filter(|operand| matches!(operand.arity, m4c_ops::op::Arity::One)).count();
+                let required =
+                    op.operands.iter().filter(|operand| matches!(operand.arity, m4c_ops::op::Arity::One)).count();
                 assert!((required..=op.operands.len()).contains(&operands), "`{name}` with {operands} operands");
             }
         }

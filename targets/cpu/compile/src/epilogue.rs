@@ -1,4 +1,5 @@
-//! Elementwise functions after a product or a norm that its kernel computes before it writes: a bias, an activation, a residual.
+//! Elementwise functions after a product or a norm that its kernel computes before it writes: a bias, an activation, a
+//! residual.
 
 use crate::fuse::same_count;
 use crate::program::Program;
@@ -94,7 +95,8 @@ fn read(fusion: &Fusion<'_>, before: Epilogue, channels: Option<Channels>) -> Op
     let start = |place: usize| if place == fusion.between { Holds::Element(before) } else { Holds::Operand(place) };
     let mut registers: Vec<Holds> = program.operands.iter().copied().map(start).collect();
     for (function, operands) in &program.code {
-        let values: Vec<Holds> = operands.iter().map(|&register| registers.get(register).copied()).collect::<Option<_>>()?;
+        let values: Vec<Holds> =
+            operands.iter().map(|&register| registers.get(register).copied()).collect::<Option<_>>()?;
         registers.push(applied(fusion, channels, *function, &values)?);
     }
     match registers.last()? {
@@ -106,9 +108,13 @@ fn read(fusion: &Fusion<'_>, before: Epilogue, channels: Option<Channels>) -> Op
 fn applied(fusion: &Fusion<'_>, channels: Option<Channels>, function: Function, values: &[Holds]) -> Option<Holds> {
     let plain = |element: &Epilogue| element.activation == Activation::None && element.residual.is_none();
     let with = |element: &Epilogue, activation| Holds::Element(Epilogue { activation, ..*element });
-    let number = |place: usize| fusion.operands.get(place).and_then(|operand| operand.number).map(|number| number as f32);
+    let number =
+        |place: usize| fusion.operands.get(place).and_then(|operand| operand.number).map(|number| number as f32);
     match (function, values) {
-        (Function::Add, [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)]) => {
+        (
+            Function::Add,
+            [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
+        ) => {
             let channels = channels?;
             if plain(element) && element.bias.is_none() && is_bias(fusion, channels, *place) {
                 return Some(Holds::Element(Epilogue { bias: Some(*place), ..*element }));
@@ -122,21 +128,18 @@ fn applied(fusion: &Fusion<'_>, channels: Option<Channels>, function: Function, 
         (Function::Sigmoid, [Holds::Element(element)]) if plain(element) => Some(with(element, Activation::Sigmoid)),
         (Function::Tanh, [Holds::Element(element)]) if plain(element) => Some(with(element, Activation::Tanh)),
         (Function::Sigmoid, [Holds::Scaled(element)]) => Some(Holds::Gate(*element)),
-        (Function::Max, [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)])
-            if plain(element) && number(*place) == Some(0.0) =>
-        {
-            Some(with(element, Activation::Relu))
-        }
-        (Function::Mul, [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)])
-            if plain(element) && number(*place) == Some(1.702) =>
-        {
-            Some(Holds::Scaled(*element))
-        }
-        (Function::Mul, [Holds::Element(element), Holds::Gate(gate)] | [Holds::Gate(gate), Holds::Element(element)])
-            if element == gate =>
-        {
-            Some(with(element, Activation::QuickGelu))
-        }
+        (
+            Function::Max,
+            [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
+        ) if plain(element) && number(*place) == Some(0.0) => Some(with(element, Activation::Relu)),
+        (
+            Function::Mul,
+            [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
+        ) if plain(element) && number(*place) == Some(1.702) => Some(Holds::Scaled(*element)),
+        (
+            Function::Mul,
+            [Holds::Element(element), Holds::Gate(gate)] | [Holds::Gate(gate), Holds::Element(element)],
+        ) if element == gate => Some(with(element, Activation::QuickGelu)),
         (Function::Mul, [Holds::Element(a), Holds::Element(b)]) => {
             let (x, gate) = if plain(a) { (a, b) } else { (b, a) };
             let sigmoid = Epilogue { activation: Activation::Sigmoid, ..*x };
@@ -157,6 +160,7 @@ fn is_bias(fusion: &Fusion<'_>, channels: Channels, place: usize) -> bool {
         _ => None,
     };
     let (Some(axis), Some(lead)) = (axis, result.rank().checked_sub(fact.rank())) else { return false };
-    let size = |own: usize| if own + lead == axis { fact.shape[own] == result.shape[axis] } else { fact.shape[own].is(1) };
+    let size =
+        |own: usize| if own + lead == axis { fact.shape[own] == result.shape[axis] } else { fact.shape[own].is(1) };
     fact.dtype == DType::F32 && axis >= lead && (0..fact.rank()).all(size)
 }

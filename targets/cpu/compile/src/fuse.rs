@@ -1,4 +1,5 @@
-//! Which steps become one: elementwise functions of each other, what follows a product or a norm, and transpositions of what attention gives.
+//! Which steps become one: elementwise functions of each other, what follows a product or a norm, and transpositions of
+//! what attention gives.
 
 use crate::program::Program;
 use crate::{attention, epilogue};

@@ -85,6 +85,10 @@ impl Program {
             words
         });
         let params = words.map(Dim::from).collect();
-        Some(Step { kernel: KERNEL.into(), operands: self.operands.into_iter().map(StepOperand::Plain).collect(), params })
+        Some(Step {
+            kernel: KERNEL.into(),
+            operands: self.operands.into_iter().map(StepOperand::Plain).collect(),
+            params,
+        })
     }
 }

@@ -1,14 +1,16 @@
-//! `attention_f32`: softmax(q · kᵀ · scale + mask) · v, some rows of queries and some keys at a time, so that the scores never
-//! leave the cache.
+//! `attention_f32`: softmax(q · kᵀ · scale + mask) · v, some rows of queries and some keys at a time, so that the
+//! scores never leave the cache.
 //!
-//! Operands: `q`, `k`, `v`, optional `mask` (`f32` that is added, or `bool` that is false where a key is hidden), `scale` (one element), optional `softcap` (one element).
-//! Parameters: `batch`, `heads`, `shared` heads of k and v, `queries`, `keys`, `width` of q and k, `depth` of v; `causal` (0 or 1) and how
-//! many keys come `before` that of the first query; `order` of the result, 0 for `[batch, heads, queries, depth]`, 1 for `[batch,
-//! queries, heads, depth]`, 2 for `[queries, batch, heads, depth]`; then for each of q, k and v where its first element lies and how far
-//! apart its neighbors are along batch, heads, positions and width.
+//! Operands: `q`, `k`, `v`, optional `mask` (`f32` that is added, or `bool` that is false where a key is hidden),
+//! `scale` (one element), optional `softcap` (one element). Parameters: `batch`, `heads`, `shared` heads of k and v,
+//! `queries`, `keys`, `width` of q and k, `depth` of v; `causal` (0 or 1) and how many keys come `before` that of the
+//! first query; `order` of the result, 0 for `[batch, heads, queries, depth]`, 1 for `[batch, queries, heads, depth]`,
+//! 2 for `[queries, batch, heads, depth]`; then for each of q, k and v where its first element lies and how far apart
+//! its neighbors are along batch, heads, positions and width.
 //!
-//! Each of k and v lies element by element along one of its last two axes, and q along its last. Hidden keys get the lowest number as their score: a row of which
-//! all keys are hidden weighs all alike. Sums of weights are accumulated in f64.
+//! Each of k and v lies element by element along one of its last two axes, and q along its last. Hidden keys get the
+//! lowest number as their score: a row of which all keys are hidden weighs all alike. Sums of weights are accumulated
+//! in f64.
 
 use crate::element::{Bool, Element, F32};
 use crate::epilogue::Epilogue;
@@ -133,7 +135,8 @@ fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
     require(k.matrix(&[], 0, 3, [width, keys]).is_some() && v.matrix(&[], 0, 2, [keys, depth]).is_some())?;
     let mut mask = [0; 4];
     if let Some(shape) = present(step, 3) {
-        let dims = if shape.dtype == Bool::DTYPE { operand(step, 3, Bool::DTYPE)? } else { operand(step, 3, F32::DTYPE)? };
+        let dims =
+            if shape.dtype == Bool::DTYPE { operand(step, 3, Bool::DTYPE)? } else { operand(step, 3, F32::DTYPE)? };
         let lead = 4usize.checked_sub(dims.len()).ok_or(Code::BadStep)?;
         let mut distance = 1;
         for axis in (0..dims.len()).rev() {
@@ -360,7 +363,8 @@ fn bend(plan: &Plan, inputs: &Inputs<'_>, [batch, head, row]: [usize; 3], first:
     }
 }
 
-/// Turns scores into weights relative to the largest score so far, and adds them up. Gives what earlier weights shrink by.
+/// Turns scores into weights relative to the largest score so far, and adds them up. Gives what earlier weights shrink
+/// by.
 #[inline(always)]
 fn weigh(scores: &mut [f32], largest: &mut f32, sum: &mut f32) -> f32 {
     let (blocks, rest) = scores.as_chunks::<LANES>();

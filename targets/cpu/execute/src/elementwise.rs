@@ -1,9 +1,10 @@
 //! `elementwise_f32`: a small program of elementwise functions, run on a block of elements at a time, so that what lies
 //! between them never leaves the cache. The bits are those of the kernels of the single functions.
 //!
-//! Operands: at most [`MOST_OPERANDS`], each `f32` or `bool`, with as many elements as the result, which are read in step, or
-//! broadcast in the way of numpy. Parameters: for each instruction the number of its [`Function`] and three registers, 0 where it takes fewer.
-//! Registers are numbered through operands and then instructions; an instruction reads only what comes before it. The last one makes the result.
+//! Operands: at most [`MOST_OPERANDS`], each `f32` or `bool`, with as many elements as the result, which are read in
+//! step, or broadcast in the way of numpy. Parameters: for each instruction the number of its [`Function`] and three
+//! registers, 0 where it takes fewer. Registers are numbered through operands and then instructions; an instruction
+//! reads only what comes before it. The last one makes the result.
 
 use crate::binary::broadcast_result;
 use crate::element::{Bool, Element, F32};
@@ -330,7 +331,8 @@ impl Body for Stretch<'_> {
                     }
                 };
                 let mut values = [&[][..]; 3];
-                for (to, &register) in values.iter_mut().zip(&instruction.registers).take(instruction.function.arity()) {
+                for (to, &register) in values.iter_mut().zip(&instruction.registers).take(instruction.function.arity())
+                {
                     *to = value(register);
                 }
                 let len = out.len();

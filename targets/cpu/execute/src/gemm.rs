@@ -1,8 +1,8 @@
 //! The matrix product of one tile, for every kernel that is one: rows of `a` times panels of 16 columns.
 //!
-//! Each element of the product is accumulated over k in ascending order, whatever the tile, so the result depends neither
-//! on the number of threads nor on how the work is cut. Real numbers are accumulated in single precision and rounded to
-//! the type of the result at the end, integers wrap in 32 bits.
+//! Each element of the product is accumulated over k in ascending order, whatever the tile, so the result depends
+//! neither on the number of threads nor on how the work is cut. Real numbers are accumulated in single precision and
+//! rounded to the type of the result at the end, integers wrap in 32 bits.
 
 use crate::epilogue::Epilogue;
 use crate::isa::{Body, Isa, Vector};
@@ -51,8 +51,8 @@ impl<E: Numeric> Rows<E::Number> for Stored<'_, E> {
 
 /// The right-hand matrix of one group.
 pub(crate) trait Columns<N>: Sync {
-    /// The rows `k` of the columns `first..first + 16`, with zeros beyond the last column: where they lie if they lie so,
-    /// else written to `space`, which has a row for each.
+    /// The rows `k` of the columns `first..first + 16`, with zeros beyond the last column: where they lie if they lie
+    /// so, else written to `space`, which has a row for each.
     fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<N>]) -> &'a [Row<N>];
 
     /// The matrix and the number of its columns, if its numbers lie row by row.
@@ -101,7 +101,8 @@ impl Size {
     /// Tiles small enough to keep the threads busy, large enough to be worth a job.
     fn grid(&self, threads: usize) -> Grid {
         let &Size { groups, rows, cols, k } = self;
-        // Equal parts, so that the last one is not a sliver; 12 is a multiple of every micro-kernel's rows but the rest.
+        // Equal parts, so that the last one is not a sliver; 12 is a multiple of every micro-kernel's rows but the
+        // rest.
         let even = |size: usize, most: usize, unit: usize| {
             size.div_ceil(size.div_ceil(most).max(1)).div_ceil(unit).saturating_mul(unit).min(size)
         };
@@ -209,7 +210,8 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> TileProduct<'_, '_, 
 }
 
 impl<E: Numeric, R: Rows<E::Number>, C> TileProduct<'_, '_, E, R, C> {
-    /// Few rows and a matrix that lies row by row, which is read as it lies: to copy it would cost as much as to use it.
+    /// Few rows and a matrix that lies row by row, which is read as it lies: to copy it would cost as much as to use
+    /// it.
     #[inline(always)]
     fn stream<V: Vector>(&mut self, matrix: &[E::Number], stride: usize) {
         let (first, width) = (self.tile.col, self.tile.cols);

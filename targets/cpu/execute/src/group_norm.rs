@@ -1,8 +1,8 @@
-//! `group_norm_f32`: elements shifted and scaled to mean 0 and variance 1 over groups of channels, then by a scale and a
-//! bias of each channel.
+//! `group_norm_f32`: elements shifted and scaled to mean 0 and variance 1 over groups of channels, then by a scale and
+//! a bias of each channel.
 //!
-//! Operands: `x` `[n, c, ..]`, `scale` and `bias` of c elements, `eps` of one. Parameter: the number of groups, which divides
-//! c; optionally the number of an [`Activation`]. Sums are accumulated in f64.
+//! Operands: `x` `[n, c, ..]`, `scale` and `bias` of c elements, `eps` of one. Parameter: the number of groups, which
+//! divides c; optionally the number of an [`Activation`]. Sums are accumulated in f64.
 
 use crate::element::{Element, F32};
 use crate::epilogue::Activation;

@@ -1,9 +1,9 @@
 //! `layer_norm_f32` and `rms_norm_f32`: normalization over the trailing axes.
 //!
 //! `layer_norm_f32`: operands `x`, `scale`, optional `bias`, `eps`; `(x - mean) / √(variance + eps) * scale + bias`.
-//! `rms_norm_f32`: operands `x`, `scale`, `eps`; `x / √(mean of squares + eps) * scale`.
-//! Parameter: the first normalized axis. `scale` and `bias` have an element for each place in the normalized axes; `eps`
-//! is one element. Sums are accumulated in f64.
+//! `rms_norm_f32`: operands `x`, `scale`, `eps`; `x / √(mean of squares + eps) * scale`. Parameter: the first
+//! normalized axis. `scale` and `bias` have an element for each place in the normalized axes; `eps` is one element.
+//! Sums are accumulated in f64.
 
 use crate::element::{Element, F32};
 use crate::isa::{Body, Isa, Vector};

@@ -84,7 +84,8 @@ impl<T> Tile<'_, T> {
     }
 }
 
-/// Fills `out` by calling `body` once for each tile, with `piece` elements of `scratch` that no other call uses meanwhile.
+/// Fills `out` by calling `body` once for each tile, with `piece` elements of `scratch` that no other call uses
+/// meanwhile.
 ///
 /// # Errors
 /// [`Code::BadStep`] where the grid does not cover `out` exactly, or `scratch` is shorter than one piece.

@@ -93,7 +93,11 @@ fn check(case: &Case, mask: Option<&Tensor>, random: &mut Random) {
                         _ => position(&[queries, batch, heads, depth], &[row, b, h, i]),
                     };
                     let got = out.f32()[place];
-                    assert!(near(got, exact, 1e-5), "{got} is not {exact}: {params:?} {:?}", mask.map(|mask| &mask.dims));
+                    assert!(
+                        near(got, exact, 1e-5),
+                        "{got} is not {exact}: {params:?} {:?}",
+                        mask.map(|mask| &mask.dims)
+                    );
                 }
             }
         }
@@ -139,14 +143,36 @@ fn attention_of_any_sizes_wherever_its_operands_lie() {
         };
         check(&case, mask.as_ref(), &mut random);
     }
-    let none = Case { batch: 1, heads: 2, shared: 1, queries: 3, keys: 0, width: 2, depth: 2, causal: None, order: 0, softcap: None };
+    let none = Case {
+        batch: 1,
+        heads: 2,
+        shared: 1,
+        queries: 3,
+        keys: 0,
+        width: 2,
+        depth: 2,
+        causal: None,
+        order: 0,
+        softcap: None,
+    };
     check(&none, None, &mut random);
 }
 
 #[test]
 fn rows_that_see_their_first_key_late_are_right() {
     let mut random = Random(52);
-    let case = Case { batch: 1, heads: 1, shared: 1, queries: 14, keys: 1500, width: 4, depth: 3, causal: None, order: 0, softcap: None };
+    let case = Case {
+        batch: 1,
+        heads: 1,
+        shared: 1,
+        queries: 14,
+        keys: 1500,
+        width: 4,
+        depth: 3,
+        causal: None,
+        order: 0,
+        softcap: None,
+    };
     for hidden in [f32::NEG_INFINITY, f32::MIN] {
         let data: Vec<f32> = (0..1500).map(|key| if key < 1200 { hidden } else { 0.0 }).collect();
         check(&case, Some(&Tensor::new(DType::F32, &[1500], &data)), &mut random);

@@ -1,4 +1,5 @@
-//! Programs of elementwise functions give the bits of the single kernels, and norms of groups what they are by definition.
+//! Programs of elementwise functions give the bits of the single kernels, and norms of groups what they are by
+//! definition.
 
 use crate::harness::{Random, Tensor, accepts, count, near, run, shape};
 use m4c_exec_cpu::elementwise::{Function, MOST_INSTRUCTIONS};
@@ -49,7 +50,10 @@ fn programs_give_the_bits_of_single_kernels() {
             let truth = |place: usize| registers[choice[place]].dtype == DType::Bool;
             let fits = match function {
                 Function::Select => truth(0) && !truth(1) && !truth(2),
-                _ => (0..choice.len()).all(|place| !truth(place)) && !(last && matches!(function, Function::Less | Function::Equal)),
+                _ => {
+                    (0..choice.len()).all(|place| !truth(place))
+                        && !(last && matches!(function, Function::Less | Function::Equal))
+                }
             };
             // The first operand has all the sizes, and so has every instruction that reads it.
             let whole = choice.iter().any(|&register| registers[register].dims == dims);

@@ -120,8 +120,11 @@ fn described(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>
     let [a, b, c, d] = [part(), part(), part(), part()];
     let (mut operands, mut result, mut params) = match name {
         "attention_f32" => {
-            let mut params: Vec<i64> = [a, b, 1, c, d, 3, 2, random.below(2), random.below(3), random.below(3)].map(|x| x as i64).into();
-            let lie = |heads: usize, rows: usize, width: usize| [0, heads * rows * width, rows * width, width, 1].map(|x| x as i64);
+            let mut params: Vec<i64> =
+                [a, b, 1, c, d, 3, 2, random.below(2), random.below(3), random.below(3)].map(|x| x as i64).into();
+            let lie = |heads: usize, rows: usize, width: usize| {
+                [0, heads * rows * width, rows * width, width, 1].map(|x| x as i64)
+            };
             params.extend([lie(b, c, 3), lie(1, d, 3), lie(1, d, 2)].concat());
             let mask = [vec![], vec![d], vec![c, 1], vec![a, 1, c, d]][random.below(4)].clone();
             (vec![vec![a, b, c, 3], vec![a, d, 3], vec![a * d * 2], mask, vec![], vec![1]], vec![a, b, c, 2], params)
