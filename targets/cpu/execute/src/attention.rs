@@ -245,7 +245,7 @@ fn compute(
     threads: &dyn Threads,
 ) -> Result<(), Code> {
     share(threads, out, plan.grid(threads.count()), scratch, plan.piece(), |tile, scratch| {
-        isa.run(Queries { plan, inputs, tile, scratch });
+        isa.run(Queries { isa, plan, inputs, tile, scratch });
     })
 }
 
@@ -267,6 +267,7 @@ enum Mask<'a> {
 
 /// Some rows of one head.
 struct Queries<'a> {
+    isa: Isa,
     plan: &'a Plan,
     inputs: &'a Inputs<'a>,
     tile: Tile<'a, f32>,
@@ -278,7 +279,7 @@ impl Body for Queries<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let Queries { plan, inputs, mut tile, scratch } = self;
+        let Queries { isa, plan, inputs, mut tile, scratch } = self;
         let rows = tile.rows;
         let (batch, head) = plan.place(tile.group, tile.col);
         let shared = head / plan.sharing;
@@ -301,7 +302,7 @@ impl Body for Queries<'_> {
             let at = k.at(batch, shared) + start * k.steps[2];
             let Some(columns) = k.matrix(inputs.k, at, 3, [plan.width, keys.len()]) else { return };
             let product = Product { rows: queries, columns, epilogue: Epilogue::NONE };
-            multiply_here::<V, F32, _, _>(&size, &product, Tile::over(scores, rows, keys.len()), space);
+            multiply_here::<F32, _, _>(isa, &size, &product, Tile::over(scores, rows, keys.len()), space);
             for row in 0..rows {
                 let scores = &mut scores[row * keys.len()..][..keys.len()];
                 bend(plan, inputs, [batch, head, tile.row + row], keys.start, scores);
@@ -317,7 +318,7 @@ impl Body for Queries<'_> {
             let Some(columns) = v.matrix(inputs.v, at, 2, [keys.len(), plan.depth]) else { return };
             let product = Product { rows: weights, columns, epilogue: Epilogue::NONE };
             let part = &mut part[..rows * plan.depth];
-            multiply_here::<V, F32, _, _>(&size, &product, Tile::over(part, rows, plan.depth), space);
+            multiply_here::<F32, _, _>(isa, &size, &product, Tile::over(part, rows, plan.depth), space);
             for (row, part) in part.chunks_exact(plan.depth.max(1)).enumerate() {
                 tile.row_mut(row).iter_mut().zip(part).for_each(|(out, part)| *out += part);
             }

@@ -144,15 +144,15 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
 }
 
 /// Computes one product inside of a job, which has [`Size::block`] numbers of working memory for it.
-#[inline(always)]
-pub(crate) fn multiply_here<V: Vector, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>>(
+pub(crate) fn multiply_here<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>>(
+    isa: Isa,
     size: &Size,
     product: &Product<'_, E::Raw, R, C>,
     tile: Tile<'_, E::Number>,
     scratch: &mut [E::Number],
 ) {
     let scratch = &mut scratch[..size.block()];
-    TileProduct::<E, R, C> { product, k: size.k, cols: size.cols, tile, scratch }.run::<V>();
+    isa.run(TileProduct::<E, R, C> { product, k: size.k, cols: size.cols, tile, scratch });
 }
 
 struct TileProduct<'a, 'b, E: Numeric, R, C> {
