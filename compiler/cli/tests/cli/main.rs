@@ -5,6 +5,7 @@ mod harness;
 mod information;
 mod inspect;
 mod run;
+mod states;
 #[cfg(feature = "torch")]
 mod torch;
 #[cfg(feature = "tract")]
