@@ -1,9 +1,11 @@
 //! The binary as its users have it: text in, text and exit codes out.
 
+mod bench;
 mod compile;
 mod harness;
 mod information;
 mod inspect;
+mod peers;
 mod run;
 mod states;
 #[cfg(feature = "torch")]

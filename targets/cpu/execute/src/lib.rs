@@ -12,6 +12,8 @@ pub mod elementwise;
 pub mod epilogue;
 pub mod layout;
 pub mod math;
+#[cfg(feature = "std")]
+pub mod rate;
 pub mod table;
 
 mod argmax;
