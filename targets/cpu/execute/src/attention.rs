@@ -22,7 +22,7 @@ use crate::step::{count, operand, present, read, read_optional, require, result,
 use crate::tiles::{Grid, Tile, share};
 use core::ops::Range;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 
 /// Most rows of queries that meet the keys together.
 const TILE_ROWS: usize = 96;
@@ -234,6 +234,14 @@ impl Kernel for Attention {
         };
         compute(Isa::best(), &plan, &inputs, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        let operations = plan(step).map_or(0, |plan| {
+            let sizes = [plan.batch, plan.heads, plan.queries, plan.keys, plan.width.saturating_add(plan.depth), 2];
+            sizes.into_iter().fold(1, |product: u64, size| product.saturating_mul(size as u64))
+        });
+        Work { operations, ..Work::moving(step) }
+    }
 }
 
 fn compute(
@@ -382,9 +390,7 @@ fn weigh(scores: &mut [f32], largest: &mut f32, sum: &mut f32) -> f32 {
     let mut sums = [0.0f64; LANES];
     let (blocks, rest) = scores.as_chunks_mut::<LANES>();
     for block in blocks {
-        for lane in 0..LANES {
-            block[lane] = exp(block[lane] - base);
-        }
+        block.iter_mut().for_each(|score| *score = exp(*score - base));
         for lane in 0..LANES {
             sums[lane] += f64::from(block[lane]);
         }
