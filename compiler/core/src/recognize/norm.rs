@@ -63,7 +63,8 @@ pub(super) fn group_norm(site: &mut Site<'_>, op: &'static Op) -> Option<Value> 
     let all = |name: &str, number: f64| -> Option<()> {
         known(site.graph, site.node(name)?)?.iter().all(|x| *x == number).then_some(())
     };
-    (all("ones", 1.0)?, all("zeros", 0.0)?);
+    all("ones", 1.0)?;
+    all("zeros", 0.0)?;
     let NodeKind::Apply { attrs, .. } = &site.graph.node(site.node("g")?).kind else { return None };
     let groups = attrs.get_int("groups");
     let (fact, grouped) = (site.graph.fact(site.node("x")?), site.graph.fact(site.node("g")?));
