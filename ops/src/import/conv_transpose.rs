@@ -1,4 +1,5 @@
-//! `ConvTranspose` and `Col2Im`: convolutions of the operand with zeros between its elements, by the window run backward.
+//! `ConvTranspose` and `Col2Im`: convolutions by the window run backward, of the operand with zeros between its elements or, to
+//! spare products with them, one for each place between elements.
 
 use crate::attr::Attrs;
 use crate::build::{Build, Value};
@@ -107,6 +108,9 @@ fn pads(
 
 /// The convolution, by weights `[channels, filters / groups, window…]`.
 fn apply(b: &mut dyn Build, x: Value, w: Value, spread: &Spread) -> Result<Value, ImportError> {
+    if spread.strides.iter().any(|&stride| stride > 1) && spread.dilations.iter().all(|&dilation| dilation == 1) {
+        return by_phase(b, x, w, spread);
+    }
     let (fact, w_fact) = (b.fact(x).clone(), b.fact(w).clone());
     let spatial = spread.strides.len();
     // A window element reaches this far; what lies outside of the pads is cut off afterward where they are wider.
@@ -139,6 +143,63 @@ fn apply(b: &mut dyn Build, x: Value, w: Value, spread: &Spread) -> Result<Value
         sizes[2 + i] = sizes[2 + i].clone() - Dim::from(cut[i]);
     }
     Ok(slice::apply(b, result, from, sizes, vec![1; fact.rank()])?)
+}
+
+/// Elements of the result whose places leave the same rest by the stride, a phase, meet the same elements of the window. So each
+/// phase is a convolution with its part of the window, all of them are one with as many filters, and then lie side by side.
+fn by_phase(b: &mut dyn Build, x: Value, w: Value, spread: &Spread) -> Result<Value, ImportError> {
+    let (fact, w_fact) = (b.fact(x).clone(), b.fact(w).clone());
+    let spatial = spread.strides.len();
+    let above = |size: i64, stride: i64| -(-size).div_euclid(stride);
+    let (mut low, mut high, mut starts, mut sizes) = (vec![], vec![], vec![Dim::from(0); 2], vec![]);
+    let mut fill = vec![Dim::from(0); fact.rank()];
+    // `[channels, filters / groups, then of each axis the elements of a phase, the phases]`.
+    let mut split = w_fact.shape[..2].to_vec();
+    for (i, &stride) in spread.strides.iter().enumerate() {
+        let window = w_fact.shape[2 + i].as_i64().ok_or(ImportError::NotConstant { index: 1, sets: "the window" })?;
+        let (cut, cut_end) = (spread.pads[i], spread.pads[spatial + i]);
+        let taps = above(window, stride);
+        fill[2 + i] = Dim::from(taps * stride - window);
+        split.extend([Dim::from(taps), Dim::from(stride)]);
+        low.push((taps - 1 - cut.div_euclid(stride)).max(0));
+        high.push((above(window - cut_end, stride) - 1).max(0));
+        starts.push(Dim::from(cut - (taps - 1 - low[i]) * stride));
+        let size = fact.shape[2 + i].clone();
+        sizes.push((size - Dim::from(1)) * Dim::from(stride) + Dim::from(window - cut - cut_end));
+    }
+    let zero = b.scalar(w_fact.dtype, 0.0);
+    let none = vec![Dim::from(0); fact.rank()];
+    let w = pad::apply(b, w, zero, none, fill, vec![0; fact.rank()])?;
+    let w = b.reshape(w, &split)?;
+    let (taps, phases): (Vec<i64>, Vec<i64>) = (0..spatial as i64).map(|i| (2 + 2 * i, 3 + 2 * i)).unzip();
+    let w = b.transpose(w, [&[0, 1], &phases[..], &taps[..]].concat())?;
+    let count = Dim::from(spread.strides.iter().product::<i64>());
+    let mut shape = vec![w_fact.shape[0].clone(), w_fact.shape[1].clone() * count];
+    shape.extend(taps.iter().map(|&axis| split[axis as usize].clone()));
+    let w = b.reshape(w, &shape)?;
+    let w = turned(b, w, spread.groups)?;
+    let attrs = Attrs::none()
+        .ints("strides", vec![1; spatial])
+        .ints("dilations", vec![1; spatial])
+        .ints("pads", [low, high].concat())
+        .int("groups", spread.groups);
+    let result = b.op(&conv::OP, &[x, w], attrs)?;
+    let shape = b.fact(result).shape.clone();
+    let filters = w_fact.shape[1].clone() * Dim::from(spread.groups);
+    let lead = [shape[0].clone(), filters];
+    let strides: Vec<Dim> = spread.strides.iter().copied().map(Dim::from).collect();
+    let result = b.reshape(result, &[&lead[..], &strides, &shape[2..]].concat())?;
+    let count = spatial as i64;
+    let sides = (0..count).flat_map(|i| [2 + count + i, 2 + i]);
+    let result = b.transpose(result, [0, 1].into_iter().chain(sides).collect())?;
+    let merged = shape[2..].iter().zip(&strides).map(|(size, stride)| size.clone() * stride.clone());
+    let merged: Vec<Dim> = lead.iter().cloned().chain(merged).collect();
+    let result = b.reshape(result, &merged)?;
+    let sizes = [&lead[..], &sizes].concat();
+    if merged == sizes {
+        return Ok(result);
+    }
+    Ok(slice::apply(b, result, starts, sizes, vec![1; fact.rank()])?)
 }
 
 /// `[channels, filters / groups, window…]` as `[filters, channels / groups, window backward…]`.

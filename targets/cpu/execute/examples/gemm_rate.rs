@@ -41,7 +41,7 @@ fn seconds(name: &str, operands: &[(Shape, &[f32])], result: &[usize], params: &
     let mut scratch = vec![0f32; kernel.scratch(&step, threads).div_ceil(4)];
     let mut best = f64::INFINITY;
     let begin = Instant::now();
-    while begin.elapsed().as_secs_f64() < 0.5 {
+    while begin.elapsed().as_secs_f64() < 0.3 {
         let data = StepData {
             operands: &data,
             results: &mut [bytemuck::cast_slice_mut(&mut out)],
@@ -57,7 +57,20 @@ fn seconds(name: &str, operands: &[(Shape, &[f32])], result: &[usize], params: &
 fn main() {
     let numbers = |len: usize| -> Vec<f32> { (0..len).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect() };
     for threads in [1, 2] {
-        for (m, k, n) in [(512, 768, 768), (1, 4096, 4096), (3, 768, 768), (128, 4096, 11008)] {
+        for (m, k, n) in [
+            (1, 4096, 4096),
+            (3, 768, 768),
+            (16, 1280, 1280),
+            (1024, 1024, 1024),
+            (257, 1280, 3840),
+            (514, 1280, 5120),
+            (514, 5120, 1280),
+            (77, 768, 3072),
+            (128, 384, 1536),
+            (1500, 384, 384),
+            (1500, 64, 1500),
+            (1500, 1500, 64),
+        ] {
             let (x, w) = (numbers(m * k), numbers(k * n));
             let mut packed = vec![0.0; packed_len(k, n).expect("small enough")];
             pack_f32_kn16(&w, k, n, n, 1, &mut packed);
@@ -73,17 +86,28 @@ fn main() {
             );
         }
         for (name, x, w, out, params) in [
-            ("3x3", [1, 64, 56, 56], [64, 64, 3, 3], [1, 64, 56, 56], &[1, 1, 1, 1, 1, 1, 1, 1, 1][..]),
-            ("1x1", [1, 256, 14, 14], [256, 256, 1, 1], [1, 256, 14, 14], &[1, 1, 1, 0, 0, 1, 1, 0, 0]),
-            ("patch 16", [1, 3, 224, 224], [768, 3, 16, 16], [1, 768, 14, 14], &[1, 16, 1, 0, 0, 16, 1, 0, 0]),
-            ("depthwise 3x3", [1, 256, 56, 56], [256, 1, 3, 3], [1, 256, 56, 56], &[256, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ("3x3", &[1, 64, 56, 56][..], &[64, 64, 3, 3][..], &[1, 64, 56, 56][..], &[1, 1, 1, 1, 1, 1, 1, 1, 1][..]),
+            ("3x3", &[1, 320, 64, 64], &[320, 320, 3, 3], &[1, 320, 64, 64], &[1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ("3x3", &[1, 1280, 16, 16], &[1280, 1280, 3, 3], &[1, 1280, 16, 16], &[1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ("3x3", &[1, 1280, 8, 8], &[1280, 1280, 3, 3], &[1, 1280, 8, 8], &[1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ("3x3", &[1, 128, 256, 256], &[128, 128, 3, 3], &[1, 128, 256, 256], &[1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ("3x3 / 2", &[1, 320, 64, 64], &[320, 320, 3, 3], &[1, 320, 32, 32], &[1, 2, 1, 1, 1, 2, 1, 1, 1]),
+            ("1x1", &[1, 256, 14, 14], &[256, 256, 1, 1], &[1, 256, 14, 14], &[1, 1, 1, 0, 0, 1, 1, 0, 0]),
+            ("1x1", &[1, 640, 32, 32], &[640, 640, 1, 1], &[1, 640, 32, 32], &[1, 1, 1, 0, 0, 1, 1, 0, 0]),
+            ("patch 16", &[1, 3, 224, 224], &[768, 3, 16, 16], &[1, 768, 14, 14], &[1, 16, 1, 0, 0, 16, 1, 0, 0]),
+            ("3", &[1, 80, 3000], &[384, 80, 3], &[1, 384, 3000], &[1, 1, 1, 1, 1]),
+            ("3 / 2", &[1, 384, 3000], &[384, 384, 3], &[1, 384, 1500], &[1, 2, 1, 1, 1]),
+            ("11", &[1, 64, 25600], &[64, 64, 11], &[1, 64, 25600], &[1, 1, 5, 25, 25]),
+            ("11", &[1, 32, 51200], &[32, 32, 11], &[1, 32, 51200], &[1, 1, 1, 5, 5]),
+            ("7 to one", &[1, 32, 51200], &[1, 32, 7], &[1, 1, 51200], &[1, 1, 1, 3, 3]),
+            ("depthwise 3x3", &[1, 256, 56, 56], &[256, 1, 3, 3], &[1, 256, 56, 56], &[256, 1, 1, 1, 1, 1, 1, 1, 1]),
         ] {
             let (len_x, len_w, len) = (x.iter().product(), w.iter().product(), out.iter().product::<usize>());
             let (data_x, data_w) = (numbers(len_x), numbers(len_w));
-            let operands = [(shape(&x, len_x), &data_x[..]), (shape(&w, len_w), &data_w[..])];
-            let time = seconds("conv_f32", &operands, &out, params, threads);
-            let work = 2e-9 * (len * w[1] * w[2] * w[3]) as f64;
-            println!("{threads} threads conv {name}: {:6.1} GFLOP/s, {:.3} ms", work / time, time * 1e3);
+            let operands = [(shape(x, len_x), &data_x[..]), (shape(w, len_w), &data_w[..])];
+            let time = seconds("conv_f32", &operands, out, params, threads);
+            let work = 2e-9 * (len * w[1..].iter().product::<usize>()) as f64;
+            println!("{threads} threads conv {name} {x:?} {w:?}: {:6.1} GFLOP/s, {:.3} ms", work / time, time * 1e3);
         }
         for (name, dims, to, params) in [
             ("exp_f32", [1024, 1024], [1024, 1024], &[][..]),

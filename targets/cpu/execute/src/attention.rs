@@ -14,10 +14,10 @@
 
 use crate::element::{Bool, Element, F32};
 use crate::epilogue::Epilogue;
-use crate::gemm::{Columns, Product, Row, Rows, Size, multiply_here};
+use crate::gemm::{Columns, Product, Rows, Size, multiply_here};
 use crate::isa::{Body, Isa, Vector};
-use crate::layout::PANEL;
 use crate::math::{exp, larger, tanh};
+use crate::matmul_ordered::{Level, Upright};
 use crate::step::{count, operand, present, read, read_optional, require, result, scratch, write};
 use crate::tiles::{Grid, Tile, share};
 use core::ops::Range;
@@ -25,9 +25,9 @@ use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 
 /// Most rows of queries that meet the keys together.
-const TILE_ROWS: usize = 96;
+const TILE_ROWS: usize = 192;
 /// Most keys that they meet at a time.
-const BLOCK: usize = 512;
+const BLOCK: usize = 256;
 /// Independent accumulators along a row of scores.
 const LANES: usize = 16;
 
@@ -94,9 +94,9 @@ impl Lie {
         let data = data.get(at..).unwrap_or(&[]);
         let [rows, cols] = sizes;
         if across == 1 || cols <= 1 {
-            return Some(Matrix { data, cols, distance: down, upright: false });
+            return Some(Matrix::Level(Level { matrix: data, distance: down }));
         }
-        (down == 1 || rows <= 1).then_some(Matrix { data, cols, distance: across, upright: true })
+        (down == 1 || rows <= 1).then_some(Matrix::Upright(Upright { matrix: data, distance: across }))
     }
 }
 
@@ -293,7 +293,7 @@ impl Body for Queries<'_> {
         let shared = head / plan.sharing;
         let [q, k, v] = &plan.lie;
         let at_q = q.at(batch, head) + tile.row * q.steps[2];
-        let queries = Spread { data: inputs.q.get(at_q..).unwrap_or(&[]), width: plan.width, distance: q.steps[2] };
+        let queries = Spread { data: inputs.q.get(at_q..).unwrap_or(&[]), distance: q.steps[2] };
         let (space, rest) = scratch.split_at_mut(plan.product_space());
         let (scores, rest) = rest.split_at_mut(plan.rows() * plan.block());
         let (part, rest) = rest.split_at_mut(plan.rows() * plan.depth);
@@ -321,7 +321,7 @@ impl Body for Queries<'_> {
                 }
             }
             let size = Size { groups: 1, rows, cols: plan.depth, k: keys.len() };
-            let weights = Spread { data: scores, width: keys.len(), distance: keys.len() };
+            let weights = Spread { data: scores, distance: keys.len() };
             let at = v.at(batch, shared) + start * v.steps[2];
             let Some(columns) = v.matrix(inputs.v, at, 2, [keys.len(), plan.depth]) else { return };
             let product = Product { rows: weights, columns, epilogue: Epilogue::NONE };
@@ -404,60 +404,40 @@ fn weigh(scores: &mut [f32], largest: &mut f32, sum: &mut f32) -> f32 {
     shrunk
 }
 
-/// Rows that lie apart, each element by element.
+/// Rows that lie so far apart, each element by element.
 #[derive(Clone, Copy)]
 struct Spread<'a> {
     data: &'a [f32],
-    width: usize,
     distance: usize,
 }
 
 impl Rows<f32> for Spread<'_> {
     #[inline(always)]
-    fn numbers(&self, places: Range<usize>) -> impl Iterator<Item = f32> {
-        let (row, col) = (places.start / self.width.max(1), places.start % self.width.max(1));
-        self.data[row * self.distance + col..][..places.len()].iter().copied()
+    fn block<'a>(&'a self, rows: Range<usize>, k: Range<usize>, _: &'a mut [f32]) -> (&'a [f32], usize) {
+        (&self.data[rows.start * self.distance + k.start..(rows.end - 1) * self.distance + k.end], self.distance)
     }
 }
 
-/// A matrix of which rows, or columns where it is upright, lie element by element, so far apart.
-struct Matrix<'a> {
-    data: &'a [f32],
-    cols: usize,
-    distance: usize,
-    upright: bool,
+/// A matrix of which rows or columns lie element by element.
+enum Matrix<'a> {
+    Level(Level<'a>),
+    Upright(Upright<'a>),
 }
 
 impl Columns<f32> for Matrix<'_> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
-        let width = PANEL.min(self.cols - first);
-        let space = &mut space[..k.len()];
-        if self.upright {
-            if width < PANEL {
-                space.fill([0.0; PANEL]);
-            }
-            for j in 0..width {
-                let column = &self.data[(first + j) * self.distance..][k.clone()];
-                space.iter_mut().zip(column).for_each(|(row, &x)| row[j] = x);
-            }
-            return space;
+    fn panels<'a>(&'a self, k: Range<usize>, cols: Range<usize>, space: &'a mut [f32]) -> (&'a [f32], usize) {
+        match self {
+            Matrix::Level(matrix) => matrix.panels(k, cols, space),
+            Matrix::Upright(matrix) => matrix.panels(k, cols, space),
         }
-        for (row, k) in space.iter_mut().zip(k) {
-            let from = &self.data[k * self.distance + first..];
-            match from.first_chunk::<PANEL>() {
-                Some(from) if width == PANEL => *row = *from,
-                _ => {
-                    row[..width].copy_from_slice(&from[..width]);
-                    row[width..].fill(0.0);
-                }
-            }
-        }
-        space
     }
 
     #[inline(always)]
     fn row_major(&self) -> Option<(&[f32], usize)> {
-        (!self.upright).then_some((self.data, self.distance))
+        match self {
+            Matrix::Level(matrix) => matrix.row_major(),
+            Matrix::Upright(matrix) => matrix.row_major(),
+        }
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! A body is plain Rust. Only multiply-and-add differs: fused where the instruction set has it.
 
+use crate::gemm::{Call, portable};
+
 /// An instruction set that loops are compiled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Isa {
-    /// Whatever the build's target has everywhere: the reference for the others.
+    /// Whatever the build's target has everywhere, in plain Rust: the reference for the others.
     Portable,
     /// AVX2 and FMA.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -13,15 +15,26 @@ pub(crate) enum Isa {
     /// AVX-512F.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     Avx512,
+    /// Advanced SIMD, which every 64-bit ARM has.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 /// What a body may know of the instruction set it is compiled for.
 pub(crate) trait Vector {
-    /// Rows of the matrix product's micro-kernel that fit the registers.
+    /// Rows of the matrix product's micro-kernel that fit the registers, at most 12.
     const ROWS: usize;
 
     /// `a * b + c`, with one rounding or two.
     fn multiply_add(a: f32, b: f32, c: f32) -> f32;
+
+    /// How many of the panels that are left the micro-kernel takes beside so many rows.
+    fn panels(_rows: usize, _left: usize) -> usize {
+        1
+    }
+
+    /// The micro-kernel of real numbers.
+    fn product(call: Call<'_, f32>);
 }
 
 /// A loop to be compiled for each instruction set. `run` must be `#[inline(always)]`.
@@ -39,13 +52,12 @@ impl Isa {
     pub(crate) fn best() -> Isa {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         {
-            if is_x86_feature_detected!("avx512f") {
-                return Isa::Avx512;
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return Isa::Avx2;
-            }
+            let vectors = [Isa::Avx512, Isa::Avx2].into_iter().find(|isa| isa.available());
+            vectors.unwrap_or(Isa::Portable)
         }
+        #[cfg(target_arch = "aarch64")]
+        return Isa::Neon;
+        #[cfg(not(any(all(feature = "std", target_arch = "x86_64"), target_arch = "aarch64")))]
         Isa::Portable
     }
 
@@ -56,7 +68,9 @@ impl Isa {
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Isa::Avx512 => is_x86_feature_detected!("avx512f"),
+            Isa::Avx512 => is_x86_feature_detected!("avx512f") && Isa::Avx2.available(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => true,
         }
     }
 
@@ -70,10 +84,12 @@ impl Isa {
             Isa::Portable => body.run::<Portable>(),
             // SAFETY: `available` has just found the features that the function is compiled for.
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Isa::Avx2 => unsafe { x86::avx2(body) },
+            Isa::Avx2 => unsafe { x86::for_avx2(body) },
             // SAFETY: as above.
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Isa::Avx512 => unsafe { x86::avx512(body) },
+            Isa::Avx512 => unsafe { x86::for_avx512(body) },
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => body.run::<arm::Neon>(),
         }
     }
 
@@ -83,6 +99,8 @@ impl Isa {
         let mut all = vec![Isa::Portable];
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         all.extend([Isa::Avx2, Isa::Avx512]);
+        #[cfg(target_arch = "aarch64")]
+        all.push(Isa::Neon);
         all.retain(|isa| isa.available());
         all
     }
@@ -92,8 +110,8 @@ impl Isa {
 struct Portable;
 
 impl Vector for Portable {
-    // SSE2 has 16 registers of 4 lanes, NEON 32.
-    const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+    // SSE2 has 16 registers of 4 lanes.
+    const ROWS: usize = 2;
 
     #[inline(always)]
     fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
@@ -103,41 +121,88 @@ impl Vector for Portable {
         #[cfg(not(all(feature = "std", any(target_arch = "aarch64", target_feature = "fma"))))]
         return a * b + c;
     }
+
+    #[inline(always)]
+    fn product(call: Call<'_, f32>) {
+        portable::product::<Portable, f32>(call);
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::{Call, Vector};
+    use crate::gemm::neon;
+
+    pub(super) struct Neon;
+
+    impl Vector for Neon {
+        const ROWS: usize = neon::ROWS;
+
+        #[inline(always)]
+        fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+            <super::Portable as Vector>::multiply_add(a, b, c)
+        }
+
+        #[inline(always)]
+        fn product(call: Call<'_, f32>) {
+            neon::product(call);
+        }
+    }
 }
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86 {
-    use super::{Body, Vector};
+    use super::{Body, Call, Vector};
+    use crate::gemm::{avx2, avx512};
 
+    /// Only [`for_avx2`] names it, so that its methods run where the instruction set exists.
     struct Avx2;
 
     impl Vector for Avx2 {
-        const ROWS: usize = 6;
+        const ROWS: usize = avx2::ROWS;
 
         #[inline(always)]
         fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
         }
+
+        #[inline(always)]
+        fn product(call: Call<'_, f32>) {
+            // SAFETY: see `Avx2`.
+            unsafe { avx2::product(call) }
+        }
     }
 
+    /// Only [`for_avx512`] names it, so that its methods run where the instruction set exists.
     struct Avx512;
 
     impl Vector for Avx512 {
-        const ROWS: usize = 12;
+        const ROWS: usize = avx512::ROWS;
 
         #[inline(always)]
         fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
+        }
+
+        #[inline(always)]
+        fn panels(rows: usize, left: usize) -> usize {
+            avx512::panels(rows, left)
+        }
+
+        #[inline(always)]
+        fn product(call: Call<'_, f32>) {
+            // SAFETY: see `Avx512`.
+            unsafe { avx512::product(call) }
         }
     }
 
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn avx2<B: Body>(body: B) -> B::Output {
+    pub(super) fn for_avx2<B: Body>(body: B) -> B::Output {
         body.run::<Avx2>()
     }
 
     #[target_feature(enable = "avx512f,avx2,fma")]
-    pub(super) fn avx512<B: Body>(body: B) -> B::Output {
+    pub(super) fn for_avx512<B: Body>(body: B) -> B::Output {
         body.run::<Avx512>()
     }
 }

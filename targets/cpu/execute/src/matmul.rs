@@ -12,7 +12,7 @@
 use crate::binary::broadcast_result;
 use crate::element::{Element, F32};
 use crate::epilogue::{self, Activation, Bias, Epilogue};
-use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
+use crate::gemm::{Columns, Product, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::{PANEL, packed_len};
 use crate::nest::Nest;
@@ -76,7 +76,7 @@ impl<E: Numeric> Kernel for Matmul<E> {
         let residual: Option<&[E::Raw]> = read_optional(step, data.operands, 3)?;
         let group = |group: usize| {
             let [at_a, at_b] = batch.at(group).map(|matrix| matrix as usize);
-            let rows = Stored::<E>(&a[at_a * size.rows * size.k..][..size.rows * size.k]);
+            let rows = Stored::<E> { matrix: &a[at_a * size.rows * size.k..][..size.rows * size.k], k: size.k };
             let matrix = &b[at_b * size.k * size.cols..][..size.k * size.cols];
             let residual = residual.map(|all| &all[group * size.rows * size.cols..][..size.rows * size.cols]);
             let epilogue = Epilogue { bias, activation, residual };
@@ -98,19 +98,27 @@ struct Plain<'a, E: Numeric> {
 
 impl<E: Numeric> Columns<E::Number> for Plain<'_, E> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<E::Number>]) -> &'a [Row<E::Number>] {
-        let width = PANEL.min(self.cols - first);
-        for (row, k) in space.iter_mut().zip(k) {
-            let from = &self.matrix[k * self.cols + first..];
-            match from.first_chunk::<PANEL>() {
-                Some(from) if width == PANEL => *row = from.map(E::number),
-                _ => {
-                    row.iter_mut().zip(&from[..width]).for_each(|(to, &raw)| *to = E::number(raw));
-                    row[width..].fill(E::Number::default());
+    fn panels<'a>(
+        &'a self,
+        k: Range<usize>,
+        cols: Range<usize>,
+        space: &'a mut [E::Number],
+    ) -> (&'a [E::Number], usize) {
+        let panel = k.len() * PANEL;
+        for (first, space) in cols.clone().step_by(PANEL).zip(space.chunks_exact_mut(panel)) {
+            let width = PANEL.min(cols.end - first);
+            for (row, k) in space.as_chunks_mut::<PANEL>().0.iter_mut().zip(k.clone()) {
+                let from = &self.matrix[k * self.cols + first..];
+                match from.first_chunk::<PANEL>() {
+                    Some(from) if width == PANEL => *row = from.map(E::number),
+                    _ => {
+                        row.iter_mut().zip(&from[..width]).for_each(|(to, &raw)| *to = E::number(raw));
+                        row[width..].fill(E::Number::default());
+                    }
                 }
             }
         }
-        space
+        (space, panel)
     }
 
     #[inline(always)]
@@ -149,8 +157,11 @@ impl Kernel for MatmulPacked {
         let weights: &[f32] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
         let epilogue = Epilogue { bias, activation, residual: read_optional(step, data.operands, 3)? };
-        let rows = weights.as_chunks().0;
-        let group = |_| Product { rows: Stored::<F32>(a), columns: Packed { rows, k: size.k }, epilogue };
+        let group = |_| Product {
+            rows: Stored::<F32> { matrix: a, k: size.k },
+            columns: Packed { weights, k: size.k },
+            epilogue,
+        };
         multiply::<F32, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
 
@@ -161,14 +172,15 @@ impl Kernel for MatmulPacked {
 
 /// A matrix that lies in panels.
 struct Packed<'a> {
-    rows: &'a [Row<f32>],
+    weights: &'a [f32],
     k: usize,
 }
 
 impl Columns<f32> for Packed<'_> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, _: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
-        let start = first / PANEL * self.k;
-        &self.rows[start + k.start..start + k.end]
+    fn panels<'a>(&'a self, k: Range<usize>, cols: Range<usize>, _: &'a mut [f32]) -> (&'a [f32], usize) {
+        let panel = self.k * PANEL;
+        let last = (cols.end - 1) / PANEL * panel + k.end * PANEL;
+        (&self.weights[cols.start / PANEL * panel + k.start * PANEL..last], panel)
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::element::{Element, F32};
 use crate::epilogue::Epilogue;
-use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
+use crate::gemm::{Columns, Product, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::PANEL;
 use crate::nest::{Nest, row_major};
@@ -84,26 +84,19 @@ impl Kernel for MatmulOrdered {
         let scratch = scratch(data.scratch)?;
         let at = |group: usize| {
             let [at_a, at_b] = batch.at(group).map(|at| at as usize);
-            (Stored::<F32>(&a[at_a..][..size.rows * size.k]), b.get(at_b..).unwrap_or(&[]))
+            let rows = Stored::<F32> { matrix: &a[at_a..][..size.rows * size.k], k: size.k };
+            (rows, b.get(at_b..).unwrap_or(&[]))
         };
         if column_distance == 1 {
             let group = |group: usize| {
                 let (rows, matrix) = at(group);
-                Product {
-                    rows,
-                    columns: Level { matrix, cols: size.cols, distance: row_distance },
-                    epilogue: Epilogue::NONE,
-                }
+                Product { rows, columns: Level { matrix, distance: row_distance }, epilogue: Epilogue::NONE }
             };
             return multiply::<F32, _, _>(Isa::best(), &size, group, out, scratch, threads);
         }
         let group = |group: usize| {
             let (rows, matrix) = at(group);
-            Product {
-                rows,
-                columns: Upright { matrix, cols: size.cols, distance: column_distance },
-                epilogue: Epilogue::NONE,
-            }
+            Product { rows, columns: Upright { matrix, distance: column_distance }, epilogue: Epilogue::NONE }
         };
         multiply::<F32, _, _>(Isa::best(), &size, group, out, scratch, threads)
     }
@@ -114,22 +107,24 @@ impl Kernel for MatmulOrdered {
 }
 
 /// A matrix whose rows lie apart, each element by element.
-struct Level<'a> {
-    matrix: &'a [f32],
-    cols: usize,
-    distance: usize,
+pub(crate) struct Level<'a> {
+    pub(crate) matrix: &'a [f32],
+    pub(crate) distance: usize,
 }
 
 impl Columns<f32> for Level<'_> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
-        let width = PANEL.min(self.cols - first);
-        for (row, k) in space.iter_mut().zip(k) {
-            let from = &self.matrix[k * self.distance + first..][..width];
-            row[..width].copy_from_slice(from);
-            row[width..].fill(0.0);
+    fn panels<'a>(&'a self, k: Range<usize>, cols: Range<usize>, space: &'a mut [f32]) -> (&'a [f32], usize) {
+        let panel = k.len() * PANEL;
+        for (first, space) in cols.clone().step_by(PANEL).zip(space.chunks_exact_mut(panel)) {
+            let width = PANEL.min(cols.end - first);
+            for (row, k) in space.chunks_exact_mut(PANEL).zip(k.clone()) {
+                let from = &self.matrix[k * self.distance + first..][..width];
+                row[..width].copy_from_slice(from);
+                row[width..].fill(0.0);
+            }
         }
-        space
+        (space, panel)
     }
 
     #[inline(always)]
@@ -139,25 +134,26 @@ impl Columns<f32> for Level<'_> {
 }
 
 /// A matrix whose columns lie apart, each element by element.
-struct Upright<'a> {
-    matrix: &'a [f32],
-    cols: usize,
-    distance: usize,
+pub(crate) struct Upright<'a> {
+    pub(crate) matrix: &'a [f32],
+    pub(crate) distance: usize,
 }
 
 impl Columns<f32> for Upright<'_> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
-        let width = PANEL.min(self.cols - first);
-        let space = &mut space[..k.len()];
-        for j in 0..PANEL {
-            if j >= width {
-                space.iter_mut().for_each(|row| row[j] = 0.0);
-                continue;
+    fn panels<'a>(&'a self, k: Range<usize>, cols: Range<usize>, space: &'a mut [f32]) -> (&'a [f32], usize) {
+        let panel = k.len() * PANEL;
+        for (first, space) in cols.clone().step_by(PANEL).zip(space.chunks_exact_mut(panel)) {
+            for (j, column) in (first..first + PANEL).enumerate() {
+                let to = space[j..].iter_mut().step_by(PANEL);
+                if column < cols.end {
+                    let from = &self.matrix[column * self.distance..][k.clone()];
+                    to.zip(from).for_each(|(to, &x)| *to = x);
+                } else {
+                    to.for_each(|to| *to = 0.0);
+                }
             }
-            let column = &self.matrix[(first + j) * self.distance..][k.clone()];
-            space.iter_mut().zip(column).for_each(|(row, &x)| row[j] = x);
         }
-        space
+        (space, panel)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::element::{Bf16, Element, F16, F32, Float, I32};
 use crate::epilogue::Activation;
+use crate::gemm::{Call, portable};
 use crate::isa::Vector;
 use crate::tiles::Tile;
 use bytemuck::Pod;
@@ -13,6 +14,12 @@ pub(crate) trait Number: Pod + Send + Sync + Default {
 
     /// The sum.
     fn plus(self, other: Self) -> Self;
+
+    /// How many of the panels that are left the micro-kernel takes beside so many rows, which are at most `V::ROWS`.
+    fn panels<V: Vector>(rows: usize, left: usize) -> usize;
+
+    /// The micro-kernel of matrix products.
+    fn product<V: Vector>(call: Call<'_, Self>);
 
     /// Applies the activation, which integers do not have.
     fn activate(activation: Activation, values: &mut [Self]);
@@ -30,6 +37,16 @@ impl Number for f32 {
     }
 
     #[inline(always)]
+    fn panels<V: Vector>(rows: usize, left: usize) -> usize {
+        V::panels(rows, left)
+    }
+
+    #[inline(always)]
+    fn product<V: Vector>(call: Call<'_, f32>) {
+        V::product(call);
+    }
+
+    #[inline(always)]
     fn activate(activation: Activation, values: &mut [f32]) {
         activation.apply(values);
     }
@@ -44,6 +61,16 @@ impl Number for i32 {
     #[inline(always)]
     fn plus(self, other: i32) -> i32 {
         self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn panels<V: Vector>(_: usize, _: usize) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn product<V: Vector>(call: Call<'_, i32>) {
+        portable::product::<V, i32>(call);
     }
 
     #[inline(always)]

@@ -22,6 +22,8 @@ pub fn multiply_adds() -> Vec<MultiplyAdd> {
         MultiplyAdd { name: "AVX-512", isa: Isa::Avx512, lanes: 16 },
         #[cfg(target_arch = "x86_64")]
         MultiplyAdd { name: "AVX2 and FMA", isa: Isa::Avx2, lanes: 8 },
+        #[cfg(target_arch = "aarch64")]
+        MultiplyAdd { name: "NEON", isa: Isa::Neon, lanes: 4 },
         MultiplyAdd { name: "portable", isa: Isa::Portable, lanes: 4 },
     ];
     all.retain(|entry| entry.isa.available());

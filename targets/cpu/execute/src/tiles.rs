@@ -6,6 +6,7 @@
 
 use crate::step::require;
 use core::marker::PhantomData;
+use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::Threads;
@@ -73,6 +74,32 @@ impl<'s, T> Tile<'s, T> {
 }
 
 impl<T> Tile<'_, T> {
+    /// The first element, and the distance of one row from the next.
+    #[inline(always)]
+    pub(crate) fn first_mut(&mut self) -> (*mut T, usize) {
+        (self.first, self.stride)
+    }
+
+    /// A part of the tile.
+    ///
+    /// # Panics
+    /// Where it is empty or leaves the tile.
+    #[inline(always)]
+    pub(crate) fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> Tile<'_, T> {
+        assert!(rows.start < rows.end && rows.end <= self.rows && cols.start < cols.end && cols.end <= self.cols);
+        Tile {
+            group: self.group,
+            row: self.row + rows.start,
+            col: self.col + cols.start,
+            rows: rows.len(),
+            cols: cols.len(),
+            // SAFETY: the first element of the part is one of the tile's, see `row_mut`.
+            first: unsafe { self.first.add(rows.start * self.stride + cols.start) },
+            stride: self.stride,
+            owned: PhantomData,
+        }
+    }
+
     /// A tile in the same place of the matrix that is stored in `space`, row by row.
     ///
     /// # Panics
