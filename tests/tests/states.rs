@@ -270,7 +270,8 @@ fn only_products_read_the_cache_of_a_decoder() {
         let writes = tables.results()[step.results.clone()].iter().filter(kept).count();
         assert!(reads == 0 || writes == 0, "a step copies rows that are there");
         let kernel = &tables.kernels()[step.kernel as usize].name;
-        assert!(reads == 0 || kernel == "matmul_ordered_f32", "`{kernel}` reads the cache");
+        let in_place = ["matmul_ordered_f32", "attention_f32"].contains(&&**kernel);
+        assert!(reads == 0 || in_place, "`{kernel}` reads the cache");
         (read, written) = (read + reads, written + writes);
     }
     assert_eq!((read, written), (4, 4));

@@ -7,8 +7,13 @@ use m4c_compiler::phase::{PHASES, Phase};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct GraphPhase(pub(crate) Phase);
 
-const GRAPH_PHASES: &[GraphPhase] =
-    &[GraphPhase(Phase::Import), GraphPhase(Phase::Facts), GraphPhase(Phase::Lower), GraphPhase(Phase::Plan)];
+const GRAPH_PHASES: &[GraphPhase] = &[
+    GraphPhase(Phase::Import),
+    GraphPhase(Phase::Facts),
+    GraphPhase(Phase::Recognize),
+    GraphPhase(Phase::Lower),
+    GraphPhase(Phase::Plan),
+];
 
 impl GraphPhase {
     /// All of them, in order.

@@ -9,6 +9,7 @@ use crate::onnx::ModelFile;
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
+use crate::recognize::recognize;
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
@@ -192,6 +193,9 @@ fn graphs(
             diagnostics.extend(placed(warnings, source));
             Ok(graph)
         })?;
+    }
+    if last >= Phase::Recognize {
+        graph = timed(Phase::Recognize, &mut report, observer, || recognize(&graph))?;
     }
     if last >= Phase::Lower {
         graph = timed(Phase::Lower, &mut report, observer, || lower(&graph, target))?;

@@ -1,4 +1,5 @@
-//! The phases of compilation, in order. The command line, its help, its timings and the documentation come from this table.
+//! The phases of compilation, in order. The command line, its help, its timings and the documentation come from this
+//! table.
 
 use std::fmt;
 
@@ -9,6 +10,8 @@ pub enum Phase {
     Import,
     /// Sizes bound, constants folded, everything inferred anew.
     Facts,
+    /// Composites that exporters spelled out are found.
+    Recognize,
     /// Composites that the target does not take are decomposed.
     Lower,
     /// Steps, buffers and weight layouts.
@@ -31,8 +34,9 @@ pub struct PhaseEntry {
 
 /// All phases, in order.
 ///
-/// Facts come after import because only then all dimension names, ranges and guards of the model are known; lowering comes
-/// after facts because whether a target takes a node depends on its sizes and types.
+/// Facts come after import because only then all dimension names, ranges and guards of the model are known; lowering
+/// comes after facts because whether a target takes a node depends on its sizes and types, and after recognition
+/// because a target may take a composite whole.
 pub const PHASES: &[PhaseEntry] = &[
     PhaseEntry {
         phase: Phase::Import,
@@ -45,6 +49,12 @@ pub const PHASES: &[PhaseEntry] = &[
         name: "facts",
         summary: "binds given dimensions, unifies equal ones, folds and shares what is known",
         leaves: "sizes as known as they can be, no node computed twice",
+    },
+    PhaseEntry {
+        phase: Phase::Recognize,
+        name: "recognize",
+        summary: "finds composites that the exporter spelled out",
+        leaves: "activations, norms and attention as one node each, where their parts have no other use",
     },
     PhaseEntry {
         phase: Phase::Lower,

@@ -4,6 +4,7 @@
 //! concrete node is supported. The code is a [`Target`], which names kernels and packs weights. Neither changes a graph.
 
 pub mod condition;
+pub mod fusion;
 pub mod node;
 pub mod profile;
 pub mod target;
@@ -12,6 +13,7 @@ pub mod verdict;
 mod parse;
 
 pub use condition::Condition;
+pub use fusion::{Fused, Fusion, FusionOperand, Lie};
 pub use node::{NodeView, OperandView};
 pub use profile::{Evidence, EvidenceKind, Kind, OpEntry, Profile, ProfileError, Support};
 pub use target::{Lowered, Step, StepOperand, Target, Weight};

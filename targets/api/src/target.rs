@@ -1,5 +1,6 @@
 //! The code of a target: which kernel computes a node, from what, and how weights are laid out for it.
 
+use crate::fusion::{Fused, Fusion, Lie};
 use crate::node::NodeView;
 use crate::profile::Profile;
 use crate::verdict::Verdict;
@@ -9,8 +10,8 @@ use std::io::{self, Write};
 /// Something to compile for.
 ///
 /// The compiler asks [`supports`](Target::supports) while it decides on a form of the graph, then
-/// [`lower`](Target::lower) once for each node of that form, and [`pack`](Target::pack) while it writes weights. All
-/// three are pure: the same node gives the same answer.
+/// [`lower`](Target::lower) once for each node of that form, [`fuse`](Target::fuse) for steps that follow one another,
+/// and [`pack`](Target::pack) while it writes weights. All are pure: the same question gives the same answer.
 pub trait Target: Sync {
     /// Its data.
     fn profile(&self) -> &Profile;
@@ -26,11 +27,26 @@ pub trait Target: Sync {
     /// What is missing: profile and code contradict each other.
     fn lower(&self, node: &NodeView<'_>) -> Result<Lowered, String>;
 
-    /// How it computes a node of which an operand is another value with its axes in another order: axis `i` of the operand
-    /// is axis `order[i]` of that value. `Plain` of this operand then is the value as it lies, and nothing puts it in
-    /// order. `None` where that is not possible or does not pay.
+    /// How it computes a node of which an operand is another value with its axes in another order: axis `i` of the
+    /// operand is axis `order[i]` of that value. `Plain` of this operand then is the value as it lies, and nothing puts
+    /// it in order. `None` where that is not possible or does not pay.
     fn lower_ordered(&self, node: &NodeView<'_>, operand: usize, order: &[i64]) -> Option<Step> {
         let _ = (node, operand, order);
+        None
+    }
+
+    /// How it computes a node whose operands it reads where they lie in other values: `lies` says where, for each
+    /// operand that is present. `Plain` of an operand then is that other value. `None` where that is not possible or
+    /// does not pay.
+    fn lower_strided(&self, node: &NodeView<'_>, lies: &[Option<Lie>]) -> Option<Step> {
+        let _ = (node, lies);
+        None
+    }
+
+    /// One step that computes what two do, so that what lies between them is not written to memory. `None` where there
+    /// is none or where it does not pay.
+    fn fuse(&self, fusion: &Fusion<'_>) -> Option<Fused> {
+        let _ = fusion;
         None
     }
 

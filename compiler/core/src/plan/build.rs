@@ -1,7 +1,8 @@
 //! Puts the chosen steps in order and every value in its place.
 
-use super::choose::{Choice, choose};
+use super::choose::{Choice, Sizes, choose};
 use super::flatten::{Flat, Loop, flatten};
+use super::fuse::fuse;
 use super::states::{self, Ports, Stored};
 use super::{
     Bind, Buffer, Place, Plan, PlannedState, Port, Row, Step, StoredConstant, Tensor, bytes, symbols, tolerance,
@@ -62,7 +63,8 @@ pub fn plan_with(graph: &Graph, uses: &[StateUse], target: &dyn Target) -> Resul
         .collect();
     let grown = uses.iter().filter_map(|ports| ports.grown).collect();
     let carried = loops.iter().flat_map(|span| span.carries.iter().map(|carry| carry.result)).collect();
-    let choices = choose(&stored, &grown, &carried, target)?;
+    let mut choices = choose(&stored, &grown, &carried, target)?;
+    fuse(&stored, &mut choices, &loops, target);
     // Rows that nobody needs are not computed, so that there is nothing to write.
     for span in &mut loops {
         span.stacks.retain(|stack| choices.contains_key(&stack.result));
@@ -169,7 +171,7 @@ impl<'p> Builder<'p> {
             return Ok(());
         }
         match self.choices.get(&value) {
-            Some(Choice::Step(step, operands)) => self.push_step(value, step, operands),
+            Some(Choice::Step(step, operands, sizes)) => self.push_step(value, step, operands, sizes),
             Some(Choice::Grown(rows)) => {
                 let (place, _) = self.places[&value];
                 if self.places.get(&self.root(*rows)) != Some(&(place, None)) {
@@ -220,7 +222,7 @@ impl<'p> Builder<'p> {
         let mut readers: BTreeMap<ValueId, usize> = BTreeMap::new();
         for (&value, choice) in self.choices {
             let read = match choice {
-                Choice::Step(_, operands) => operands.iter().copied().flatten().collect(),
+                Choice::Step(_, operands, _) => operands.iter().copied().flatten().collect(),
                 Choice::Grown(rows) => vec![*rows],
                 Choice::Loop => self.plan.graph.operands(value).into_iter().flatten().collect(),
                 Choice::Input | Choice::Stored | Choice::View(_) => Vec::new(),
@@ -247,12 +249,12 @@ impl<'p> Builder<'p> {
         value
     }
 
-    fn push_step(&mut self, value: ValueId, step: &m4c_target::Step, operands: &[Option<ValueId>]) {
+    fn push_step(&mut self, value: ValueId, step: &m4c_target::Step, operands: &[Option<ValueId>], sizes: &Sizes) {
         let read = |builder: &mut Self, index: usize, layout| {
             let operand = operands.get(index).copied().flatten()?;
             Some(builder.read(operand, layout))
         };
-        let reads: Vec<Option<Tensor>> = step
+        let mut reads: Vec<Option<Tensor>> = step
             .operands
             .iter()
             .map(|operand| match *operand {
@@ -261,7 +263,12 @@ impl<'p> Builder<'p> {
                 StepOperand::Packed { operand, layout } => read(self, operand, Some(layout)),
             })
             .collect();
-        let fact = self.plan.graph.fact(value).clone();
+        let mut fact = self.plan.graph.fact(value).clone();
+        if let Some((own, places)) = sizes {
+            fact = own.clone();
+            let resized = reads.iter_mut().enumerate().filter(|(place, _)| places.contains(place));
+            resized.filter_map(|(_, read)| read.as_mut()).for_each(|read| read.fact = own.clone());
+        }
         let here = self.plan.steps.len();
         let buffers = &mut self.plan.buffers;
         let (place, row) = *self.places.entry(value).or_insert_with(|| {

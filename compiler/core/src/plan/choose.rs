@@ -1,9 +1,10 @@
 //! Decides what becomes of each node: a step, a view, a stored constant, or nothing because nobody needs it.
 
-use super::constants;
+use super::{constants, lies};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
 use m4c_ir::{Graph, NodeKind, ValueId};
-use m4c_target::{Lowered, NodeView, Step, StepOperand, Target};
+use m4c_ops::Fact;
+use m4c_target::{Lie, Lowered, NodeView, Step, StepOperand, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What becomes of a value that is needed.
@@ -18,10 +19,13 @@ pub(super) enum Choice {
     /// The memory of another value under other sizes.
     View(ValueId),
     /// A kernel computes it, of these values.
-    Step(Step, Vec<Option<ValueId>>),
+    Step(Step, Vec<Option<ValueId>>, Sizes),
     /// A state and these rows behind it, which alone are written.
     Grown(ValueId),
 }
+
+/// The fact that the result, and operands of a step in these places, have for the kernel, where it is not their own.
+pub(super) type Sizes = Option<(Fact, Vec<usize>)>;
 
 /// The choice for every value that outputs need. `grown` gives the new rows of states that rows are added to.
 pub(super) fn choose(
@@ -80,7 +84,7 @@ pub(super) fn choose(
             Choice::View(operand) => {
                 needed.insert(*operand);
             }
-            Choice::Step(step, operands) => {
+            Choice::Step(step, operands, _) => {
                 for operand in &step.operands {
                     let (StepOperand::Plain(index) | StepOperand::Packed { operand: index, .. }) = *operand else {
                         continue;
@@ -110,7 +114,8 @@ fn choice(
     target: &dyn Target,
     known: &BTreeSet<ValueId>,
 ) -> Result<Choice, String> {
-    if let Some(choice) = ordered(graph, value, node, target, known) {
+    let elsewhere = ordered(graph, value, node, target, known).or_else(|| strided(graph, value, node, target, known));
+    if let Some(choice) = elsewhere {
         return Ok(choice);
     }
     let operand = |index: usize| graph.operands(value).get(index).copied().flatten();
@@ -126,7 +131,7 @@ fn choice(
             // A stored constant has its own sizes, and these depend on the inputs.
             let kernel = target.copy(node.result.dtype)?;
             let operands = vec![StepOperand::Plain(index)];
-            Ok(Choice::Step(Step { kernel, operands, params: Vec::new() }, graph.operands(value)))
+            Ok(Choice::Step(Step { kernel, operands, params: Vec::new() }, graph.operands(value), None))
         }
         Lowered::Step(step) => {
             for needs in &step.operands {
@@ -136,7 +141,7 @@ fn choice(
                     return Err(format!("it packs operand {index} as `{layout}`, which is not known when compiling"));
                 }
             }
-            Ok(Choice::Step(step, graph.operands(value)))
+            Ok(Choice::Step(step, graph.operands(value), None))
         }
     }
 }
@@ -158,10 +163,25 @@ fn ordered(
         }
         if let Some(step) = target.lower_ordered(node, index, attrs.get_ints("perm")) {
             operands[index] = graph.operands(operand).first().copied().flatten();
-            return Some(Choice::Step(step, operands));
+            return Some(Choice::Step(step, operands, None));
         }
     }
     None
+}
+
+/// A step that reads its operands where they lie in values that they are slices, transpositions and reshapes of.
+fn strided(
+    graph: &Graph,
+    value: ValueId,
+    node: &NodeView<'_>,
+    target: &dyn Target,
+    known: &BTreeSet<ValueId>,
+) -> Option<Choice> {
+    let found =
+        graph.operands(value).into_iter().map(|operand| operand.map(|operand| lies::find(graph, operand, known)));
+    let (operands, lies): (Vec<Option<ValueId>>, Vec<Option<Lie>>) = found.map(Option::unzip).unzip();
+    let step = target.lower_strided(node, &lies)?;
+    Some(Choice::Step(step, operands, None))
 }
 
 fn no_kernel(value: ValueId, node: &NodeView<'_>, reason: &str) -> Diagnostic {

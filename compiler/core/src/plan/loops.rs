@@ -65,7 +65,7 @@ impl Builder<'_> {
         let mut last_read: BTreeMap<ValueId, u32> = BTreeMap::new();
         for number in this.body.clone() {
             let value = ValueId(number);
-            if let Some(Choice::Step(_, operands)) = self.choices.get(&value) {
+            if let Some(Choice::Step(_, operands, _)) = self.choices.get(&value) {
                 for &operand in operands.iter().flatten() {
                     last_read.insert(self.root(operand), number);
                 }

@@ -1,12 +1,15 @@
-//! From a graph to steps in order: which kernel computes what from where, which constants are stored in which layout, and
-//! which buffers are alive when. Plain data; sizes stay symbolic.
+//! From a graph to steps in order: which kernel computes what from where, which constants are stored in which layout,
+//! and which buffers are alive when. Plain data; sizes stay symbolic.
 //!
-//! States are read and written where they lie. Views share the memory of what they view. An output is written by the step that computes it where that can be.
+//! States are read and written where they lie. Views share the memory of what they view. An output is written by the
+//! step that computes it where that can be.
 
 mod build;
 mod choose;
 pub(crate) mod constants;
 mod flatten;
+mod fuse;
+mod lies;
 mod loops;
 mod states;
 mod symbols;

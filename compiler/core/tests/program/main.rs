@@ -1,6 +1,7 @@
 //! Small graphs lowered, planned, written, run by the runtime with the kernels of a target, and compared with the
 //! interpreter.
 
+mod fusion;
 mod lowering;
 mod outputs;
 mod plans;

@@ -3,18 +3,22 @@
 //! What is supported is data (`ops.toml`); each file here turns one family of operators into kernels of `m4c-exec-cpu`.
 
 mod arithmetic;
+mod attention;
 mod convert;
 mod count;
+mod epilogue;
+mod fuse;
 mod kernel;
 mod movement;
 mod pack;
 mod product;
+mod program;
 mod reduce;
 
 use m4c_exec_cpu::KERNELS;
 use m4c_exec_cpu::layout::F32_KN16;
 use m4c_ops::DType;
-use m4c_target::{Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
+use m4c_target::{Fused, Fusion, Lie, Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
 use std::io::{self, Write};
 
 /// How an operator becomes a kernel.
@@ -34,6 +38,7 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("sqrt", arithmetic::elementwise),
     ("erf", arithmetic::elementwise),
     ("gelu", arithmetic::elementwise),
+    ("gelu_tanh", arithmetic::elementwise),
     ("sigmoid", arithmetic::elementwise),
     ("log", arithmetic::elementwise),
     ("sin", arithmetic::elementwise),
@@ -65,6 +70,8 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("softmax", reduce::along_axis),
     ("layer_norm", reduce::along_axis),
     ("rms_norm", reduce::along_axis),
+    ("group_norm", reduce::group_norm),
+    ("attention", attention::attention),
     ("matmul", product::matmul),
     ("conv", product::conv),
     ("max_pool", product::max_pool),
@@ -108,6 +115,17 @@ impl Target for CpuTarget {
             ("matmul", 1) => product::matmul_ordered(node, order),
             _ => None,
         }
+    }
+
+    fn lower_strided(&self, node: &NodeView<'_>, lies: &[Option<Lie>]) -> Option<Step> {
+        match node.op.name {
+            "attention" => attention::strided(node, lies),
+            _ => None,
+        }
+    }
+
+    fn fuse(&self, fusion: &Fusion<'_>) -> Option<Fused> {
+        fuse::fuse(fusion)
     }
 
     fn copy(&self, dtype: DType) -> Result<String, String> {

@@ -2,12 +2,13 @@
 //!
 //! A kernel is a name and an implementation of [`Kernel`]; `table.rs` lists them all, and the first lines of each file
 //! say what operands and parameters its kernels take. A kernel reads a step into a plan, which fails where the step is
-//! not one that the compiler could have made: `check` is to make the plan, `run` to make it and follow it. Kernels never
-//! allocate. Results do not depend on the number of threads. Only matrix products depend on the machine, by fusing
-//! multiplication and addition where it can.
+//! not one that the compiler could have made: `check` is to make the plan, `run` to make it and follow it. Kernels
+//! never allocate. Results do not depend on the number of threads. Only matrix products depend on the machine, by
+//! fusing multiplication and addition where it can.
 
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
+pub mod elementwise;
 pub mod epilogue;
 pub mod layout;
 pub mod math;
@@ -16,6 +17,7 @@ pub mod rate;
 pub mod table;
 
 mod argmax;
+mod attention;
 mod binary;
 mod cast;
 mod concat;
@@ -25,6 +27,7 @@ mod cumsum;
 mod element;
 mod gather;
 mod gemm;
+mod group_norm;
 mod half;
 mod iota;
 mod isa;

@@ -109,6 +109,12 @@ pub fn silu(x: f32) -> f32 {
     x * sigmoid(x)
 }
 
+/// The larger one; NaN where one is.
+#[inline(always)]
+pub(crate) fn larger(a: f32, b: f32) -> f32 {
+    if a > b || a.is_nan() { a } else { b }
+}
+
 /// Natural logarithm.
 #[inline(always)]
 pub fn log(x: f32) -> f32 {

@@ -107,9 +107,9 @@ impl Kernel for MatmulOrdered {
 }
 
 /// A matrix whose rows lie apart, each element by element.
-struct Level<'a> {
-    matrix: &'a [f32],
-    distance: usize,
+pub(crate) struct Level<'a> {
+    pub(crate) matrix: &'a [f32],
+    pub(crate) distance: usize,
 }
 
 impl Columns<f32> for Level<'_> {
@@ -134,9 +134,9 @@ impl Columns<f32> for Level<'_> {
 }
 
 /// A matrix whose columns lie apart, each element by element.
-struct Upright<'a> {
-    matrix: &'a [f32],
-    distance: usize,
+pub(crate) struct Upright<'a> {
+    pub(crate) matrix: &'a [f32],
+    pub(crate) distance: usize,
 }
 
 impl Columns<f32> for Upright<'_> {

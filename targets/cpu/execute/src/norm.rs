@@ -1,9 +1,9 @@
 //! `layer_norm_f32` and `rms_norm_f32`: normalization over the trailing axes.
 //!
 //! `layer_norm_f32`: operands `x`, `scale`, optional `bias`, `eps`; `(x - mean) / √(variance + eps) * scale + bias`.
-//! `rms_norm_f32`: operands `x`, `scale`, `eps`; `x / √(mean of squares + eps) * scale`.
-//! Parameter: the first normalized axis. `scale` and `bias` have an element for each place in the normalized axes; `eps`
-//! is one element. Sums are accumulated in f64.
+//! `rms_norm_f32`: operands `x`, `scale`, `eps`; `x / √(mean of squares + eps) * scale`. Parameter: the first
+//! normalized axis. `scale` and `bias` have an element for each place in the normalized axes; `eps` is one element.
+//! Sums are accumulated in f64.
 
 use crate::element::{Element, F32};
 use crate::isa::{Body, Isa, Vector};
@@ -138,7 +138,7 @@ impl Body for Rows<'_> {
 
 /// The sum of a function of the elements.
 #[inline(always)]
-fn sum(x: &[f32], function: impl Fn(f32) -> f64) -> f64 {
+pub(crate) fn sum(x: &[f32], function: impl Fn(f32) -> f64) -> f64 {
     let (blocks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for block in blocks {

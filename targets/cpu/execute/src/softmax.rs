@@ -4,7 +4,7 @@
 
 use crate::element::{Element, F32};
 use crate::isa::{Body, Isa, Vector};
-use crate::math::exp;
+use crate::math::{exp, larger};
 use crate::step::{arity, axis, count, operand, read, require, result, write};
 use crate::tiles::{Grid, Tile, share};
 use m4c_runtime::error::Code;
@@ -62,11 +62,6 @@ fn compute(isa: Isa, plan: &Plan, x: &[f32], out: &mut [f32], threads: &dyn Thre
             isa.run(Across { x: &x[tile.group * size * inner..][..size * inner], inner, tile });
         }
     })
-}
-
-#[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if a > b || a.is_nan() { a } else { b }
 }
 
 /// Whole rows of the result.

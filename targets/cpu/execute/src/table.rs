@@ -1,6 +1,7 @@
 //! All kernels by name, in the order of their names.
 
 use crate::argmax::Argmax;
+use crate::attention::Attention;
 use crate::binary::{self, Binary};
 use crate::cast::Cast;
 use crate::concat::Concat;
@@ -8,7 +9,9 @@ use crate::conv::Conv;
 use crate::copy::Copy;
 use crate::cumsum::Cumsum;
 use crate::element::{Bf16, Bool, F16, F32, I8, I16, I32, I64, U8};
+use crate::elementwise::Elementwise;
 use crate::gather::Gather;
+use crate::group_norm::GroupNorm;
 use crate::iota::{Dim, Iota};
 use crate::matmul::{Matmul, MatmulPacked};
 use crate::matmul_ordered::MatmulOrdered;
@@ -45,6 +48,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("argmax_i64", &Argmax::<I64>::NEW),
     ("argmax_i8", &Argmax::<I8>::NEW),
     ("argmax_u8", &Argmax::<U8>::NEW),
+    ("attention_f32", &Attention),
     ("broadcast_1", &Broadcast::<u8>::NEW),
     ("broadcast_2", &Broadcast::<u16>::NEW),
     ("broadcast_4", &Broadcast::<u32>::NEW),
@@ -194,6 +198,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("div_i64", &Binary::<binary::Div, I64>::NEW),
     ("div_i8", &Binary::<binary::Div, I8>::NEW),
     ("div_u8", &Binary::<binary::Div, U8>::NEW),
+    ("elementwise_f32", &Elementwise),
     ("equal_bf16", &Binary::<binary::Equal, Bf16>::NEW),
     ("equal_bool", &Binary::<binary::Equal, Bool>::NEW),
     ("equal_f16", &Binary::<binary::Equal, F16>::NEW),
@@ -219,6 +224,10 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("gelu_bf16", &Unary::<unary::Gelu, Bf16>::NEW),
     ("gelu_f16", &Unary::<unary::Gelu, F16>::NEW),
     ("gelu_f32", &Unary::<unary::Gelu, F32>::NEW),
+    ("gelu_tanh_bf16", &Unary::<unary::GeluTanh, Bf16>::NEW),
+    ("gelu_tanh_f16", &Unary::<unary::GeluTanh, F16>::NEW),
+    ("gelu_tanh_f32", &Unary::<unary::GeluTanh, F32>::NEW),
+    ("group_norm_f32", &GroupNorm),
     ("iota_i32", &Iota::<I32>::NEW),
     ("iota_i64", &Iota::<I64>::NEW),
     ("layer_norm_f32", &LayerNorm),

@@ -62,6 +62,17 @@ impl<T> Tile<'_, T> {
     }
 }
 
+impl<'s, T> Tile<'s, T> {
+    /// A matrix of its own, row by row.
+    ///
+    /// # Panics
+    /// Where `space` has not as many elements.
+    pub(crate) fn over(space: &'s mut [T], rows: usize, cols: usize) -> Tile<'s, T> {
+        assert_eq!(Some(space.len()), rows.checked_mul(cols));
+        Tile { group: 0, row: 0, col: 0, rows, cols, first: space.as_mut_ptr(), stride: cols, owned: PhantomData }
+    }
+}
+
 impl<T> Tile<'_, T> {
     /// The first element, and the distance of one row from the next.
     #[inline(always)]
@@ -100,7 +111,8 @@ impl<T> Tile<'_, T> {
     }
 }
 
-/// Fills `out` by calling `body` once for each tile, with `piece` elements of `scratch` that no other call uses meanwhile.
+/// Fills `out` by calling `body` once for each tile, with `piece` elements of `scratch` that no other call uses
+/// meanwhile.
 ///
 /// # Errors
 /// [`Code::BadStep`] where the grid does not cover `out` exactly, or `scratch` is shorter than one piece.

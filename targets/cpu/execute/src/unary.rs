@@ -48,6 +48,7 @@ functions! {
     Floor = math::floor, 1;
     Round = math::round, 1;
     Gelu = math::gelu, 8;
+    GeluTanh = math::gelu_tanh, 10;
     Sigmoid = math::sigmoid, 6;
 }
 
@@ -123,6 +124,7 @@ mod tests {
         same_bits::<Tanh>();
         same_bits::<Erf>();
         same_bits::<Gelu>();
+        same_bits::<GeluTanh>();
         same_bits::<Sigmoid>();
         same_bits::<Floor>();
         same_bits::<Round>();

@@ -7,7 +7,7 @@ use crate::tiles::Grid;
 /// Most rows of a tile: with fewer, panels would be laid out more often.
 const MOST_ROWS: usize = 768;
 /// Most columns of a tile: a block of its panels stays in the second-level cache.
-const MOST_COLS: usize = 128;
+pub(super) const MOST_COLS: usize = 128;
 /// Most columns of a tile with fewer rows than [`LOW`].
 const MOST_COLS_LOW: usize = 512;
 /// Fewer rows than this read a matrix that lies row by row as it lies.
@@ -36,7 +36,7 @@ pub(crate) struct Size {
 
 impl Size {
     /// Numbers of working memory for one block of a tile.
-    pub(super) fn block(&self) -> usize {
+    pub(crate) fn block(&self) -> usize {
         (MICRO_ROWS + self.cols.min(MOST_COLS_LOW).next_multiple_of(PANEL)) * self.k.min(BLOCK)
     }
 

@@ -29,9 +29,10 @@ use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::number::Numeric;
 use crate::step::require;
-use crate::tiles::share;
+use crate::tiles::{Tile, share};
 use block::TileProduct;
 use core::ops::Range;
+use grid::MOST_COLS;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::Threads;
 
@@ -114,4 +115,18 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
             isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, cols: size.cols, tile, scratch });
         });
     })
+}
+
+/// Computes one product inside of a job, which has [`Size::block`] numbers of working memory for it.
+pub(crate) fn multiply_here<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>>(
+    isa: Isa,
+    size: &Size,
+    product: &Product<'_, E::Raw, R, C>,
+    mut tile: Tile<'_, E::Number>,
+    scratch: &mut [E::Number],
+) {
+    for first in (0..size.cols).step_by(MOST_COLS) {
+        let tile = tile.part(0..size.rows, first..(first + MOST_COLS).min(size.cols));
+        isa.run(TileProduct::<E, R, C> { product, k: size.k, cols: size.cols, tile, scratch: &mut *scratch });
+    }
 }

@@ -114,9 +114,64 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
     (operands, result, params)
 }
 
+/// A step of a kernel whose parameters say what it does, mostly one that fits.
+fn described(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec<i64>) {
+    let mut part = || if random.below(20) == 0 { 0 } else { 1 + random.below(4) };
+    let [a, b, c, d] = [part(), part(), part(), part()];
+    let (mut operands, mut result, mut params) = match name {
+        "attention_f32" => {
+            let mut params: Vec<i64> =
+                [a, b, 1, c, d, 3, 2, random.below(2), random.below(3), random.below(3)].map(|x| x as i64).into();
+            let lie = |heads: usize, rows: usize, width: usize| {
+                [0, heads * rows * width, rows * width, width, 1].map(|x| x as i64)
+            };
+            params.extend([lie(b, c, 3), lie(1, d, 3), lie(1, d, 2)].concat());
+            let mask = [vec![], vec![d], vec![c, 1], vec![a, 1, c, d]][random.below(4)].clone();
+            (vec![vec![a, b, c, 3], vec![a, d, 3], vec![a * d * 2], mask, vec![], vec![1]], vec![a, b, c, 2], params)
+        }
+        "group_norm_f32" => {
+            let dims = vec![a, 2 * b, c];
+            (vec![dims.clone(), vec![2 * b], vec![2 * b], vec![]], dims, vec![[1, 2][random.below(2)]])
+        }
+        _ => {
+            let count = 1 + random.below(4);
+            let word = |random: &mut Random, below: usize| random.below(below) as i64;
+            let params = (0..count).flat_map(|i| [word(random, 10), word(random, 3 + i), word(random, 3 + i), 0]);
+            let params = params.collect();
+            (vec![vec![a, b, c], vec![b, 1], vec![]], vec![a, b, c], params)
+        }
+    };
+    if random.below(2) == 0 {
+        let which = random.below(operands.len() + 1);
+        let dims = operands.get_mut(which).unwrap_or(&mut result);
+        if !dims.is_empty() {
+            let axis = random.below(dims.len());
+            dims[axis] = [0, 1, 2, 7, 1 << 40, usize::MAX][random.below(6)];
+        }
+    }
+    if random.below(2) == 0 {
+        let which = random.below(params.len());
+        params[which] = if random.below(4) == 0 { random.integer() } else { param(random) };
+    }
+    if random.below(20) == 0 {
+        params.truncate(random.below(params.len()));
+    }
+    let shapes = operands.iter().enumerate().map(|(index, dims)| {
+        let truth = index == 3 && name == "attention_f32" && random.below(2) == 0;
+        let shape = plausible(random, if truth { DType::Bool } else { DType::F32 }, dims);
+        let optional = name == "attention_f32" && [3, 5].contains(&index) && random.below(2) == 0;
+        (!optional && !rarely(random)).then_some(shape)
+    });
+    let shapes = shapes.collect();
+    (shapes, vec![plausible(random, DType::F32, &result)], params)
+}
+
 /// A step in which sizes are related often enough that some are accepted.
 fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec<i64>) {
     let (from, to) = types(name, random);
+    if ["attention_f32", "group_norm_f32", "elementwise_f32"].contains(&name) {
+        return described(name, random);
+    }
     if ["matmul", "conv"].contains(&name.split('_').next().unwrap()) && random.below(3) > 0 {
         let (operands, result, params) = product(name, random);
         let shapes = operands.iter().enumerate().map(|(index, dims)| {

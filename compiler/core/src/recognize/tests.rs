@@ -1,0 +1,182 @@
+//! Every spelling is found and means the same, and what only looks like one is left alone.
+
+use super::pattern::Pattern;
+use super::recognize;
+use super::rules::RULES;
+use m4c_ir::{Graph, NodeKind, interpret, text};
+use m4c_ops::numerics::Difference;
+use m4c_ops::{DType, Data, Numerics, Tensor, table};
+use std::sync::Arc;
+
+#[test]
+fn patterns_are_read_and_name_operators_with_their_operands() {
+    for rule in RULES {
+        for text in rule.patterns {
+            let pattern = Pattern::parse(text, rule.parts).unwrap_or_else(|| panic!("{}: {text}", rule.op.name));
+            for (name, operands) in pattern.operators() {
+                let op = table::find(name).unwrap_or_else(|| panic!("no operator `{name}`"));
+                let required =
+                    op.operands.iter().filter(|operand| matches!(operand.arity, m4c_ops::op::Arity::One)).count();
+                assert!((required..=op.operands.len()).contains(&operands), "`{name}` with {operands} operands");
+            }
+        }
+    }
+    assert_eq!(Pattern::parse("(add ?x", &[]), None);
+    assert_eq!(Pattern::parse("(add ?x unknown)", &[]), None);
+}
+
+fn count(graph: &Graph, name: &str) -> usize {
+    let is = |value: &_| matches!(&graph.node(*value).kind, NodeKind::Apply { op, .. } if op.name == name);
+    graph.order().iter().filter(|value| is(value)).count()
+}
+
+/// Recognizes in a graph of one output, and compares results on numbers of both signs.
+fn recognized(lines: &str) -> Graph {
+    let source = format!("graph \"main\" {{\n{lines}\n}}\n");
+    let graph = text::parse(&source, &|_| None).unwrap_or_else(|error| panic!("{error:?}\n{source}"));
+    let found = recognize(&graph).unwrap_or_else(|errors| panic!("{}", errors.to_text()));
+    let inputs: Vec<Arc<Tensor>> = graph
+        .inputs()
+        .iter()
+        .map(|&input| {
+            let fact = graph.fact(input);
+            let sizes = fact.sizes().expect("numbers");
+            let count = sizes.iter().product::<usize>();
+            let data = match fact.dtype {
+                DType::Bool => Data::Bool((0..count).map(|i| i % 3 != 1).collect()),
+                _ => Data::F32((0..count).map(|i| ((i * 37 % 23) as f32 - 11.0) / 4.0).collect()),
+            };
+            Arc::new(Tensor::new(sizes, data).expect("as many elements"))
+        })
+        .collect();
+    let run = |graph: &Graph| interpret(graph, &inputs).unwrap_or_else(|error| panic!("{error}"));
+    for (before, after) in run(&graph).iter().zip(run(&found)) {
+        assert_eq!(before.shape(), after.shape());
+        let difference = Difference::between(&after.as_f64s().unwrap(), &before.as_f64s().unwrap());
+        assert!(difference.within(Numerics::Accumulated.tolerance(DType::F32)), "{difference:?}\n{source}");
+    }
+    found
+}
+
+/// Whether an operator is found, and nothing of this kind of parts is left.
+fn finds(name: &str, gone: &str, lines: &str) {
+    let found = recognized(lines);
+    assert_eq!((count(&found, name), count(&found, gone)), (1, 0), "{name}\n{found}");
+}
+
+fn leaves(name: &str, lines: &str) {
+    let found = recognized(lines);
+    assert_eq!(count(&found, name), 0, "{found}");
+}
+
+#[test]
+fn activations_are_found() {
+    let gelu = |scaled: &str, end: &str| {
+        format!(
+            "%0 = input \"x\" : f32[2, 5]\n%1 = constant f32[] 1.4142135\n%2 = constant f32[] 0.70710677\n%3 = constant f32[] 1\n\
+             %4 = constant f32[] 0.5\n%5 = {scaled} : f32[2, 5]\n%6 = erf %5 : f32[2, 5]\n%7 = add %6, %3 : f32[2, 5]\n{end}\noutput \"y\" = %9"
+        )
+    };
+    let ends = [
+        "%8 = mul %0, %7 : f32[2, 5]\n%9 = mul %8, %4 : f32[2, 5]",
+        "%8 = mul %4, %0 : f32[2, 5]\n%9 = mul %7, %8 : f32[2, 5]",
+        "%8 = mul %7, %4 : f32[2, 5]\n%9 = mul %8, %0 : f32[2, 5]",
+    ];
+    for end in ends {
+        for scaled in ["div %0, %1", "mul %0, %2", "mul %2, %0"] {
+            finds("gelu", "erf", &gelu(scaled, end));
+        }
+    }
+    leaves("gelu", &gelu("div %0, %2", ends[0]));
+    leaves("gelu", &gelu("div %0, %1", ends[0]).replace("output \"y\" = %9", "output \"y\" = %9\noutput \"z\" = %6"));
+    finds(
+        "gelu_tanh",
+        "tanh",
+        "%0 = input \"x\" : f32[7]\n%1 = constant f32[] 3\n%2 = pow %0, %1 : f32[7]\n%3 = constant f32[] 0.044715\n\
+         %4 = mul %2, %3 : f32[7]\n%5 = add %0, %4 : f32[7]\n%6 = constant f32[] 0.7978846\n%7 = mul %5, %6 : f32[7]\n%8 = tanh %7 : f32[7]\n\
+         %9 = constant f32[] 1\n%10 = add %8, %9 : f32[7]\n%11 = constant f32[] 0.5\n%12 = mul %0, %11 : f32[7]\n%13 = mul %12, %10 : f32[7]\n\
+         output \"y\" = %13",
+    );
+    finds(
+        "sigmoid",
+        "exp",
+        "%0 = input \"x\" : f32[7]\n%1 = constant f32[] -1\n%2 = mul %0, %1 : f32[7]\n%3 = exp %2 : f32[7]\n%4 = constant f32[] 1\n\
+         %5 = add %3, %4 : f32[7]\n%6 = div %4, %5 : f32[7]\noutput \"y\" = %6",
+    );
+}
+
+#[test]
+fn norms_are_found() {
+    let layer = |count: &str, square: &str| {
+        format!(
+            "%0 = input \"x\" : f32[3, 4]\n%1 = reduce_sum %0 {{axes = [1], keep = true}} : f32[3, 1]\n%2 = constant f32[] {count}\n\
+             %3 = div %1, %2 : f32[3, 1]\n%4 = sub %0, %3 : f32[3, 4]\n%5 = constant f32[] 2\n%6 = {square} : f32[3, 4]\n\
+             %7 = reduce_sum %6 {{axes = [1], keep = true}} : f32[3, 1]\n%8 = div %7, %2 : f32[3, 1]\n%9 = constant f32[] 0.00001\n\
+             %10 = add %8, %9 : f32[3, 1]\n%11 = sqrt %10 : f32[3, 1]\n%12 = div %4, %11 : f32[3, 4]\n%13 = constant f32[4] 1 2 -1 0.5\n\
+             %14 = mul %12, %13 : f32[3, 4]\n%15 = constant f32[4] 0 1 2 3\n%16 = add %14, %15 : f32[3, 4]\noutput \"y\" = "
+        )
+    };
+    for square in ["mul %4, %4", "pow %4, %5"] {
+        finds("layer_norm", "sqrt", &(layer("4", square) + "%16"));
+        finds("layer_norm", "sqrt", &(layer("4", square) + "%14"));
+    }
+    // Another number than that of the elements is no mean.
+    leaves("layer_norm", &(layer("3", "mul %4, %4") + "%16"));
+    let rms = |normal: &str| {
+        format!(
+            "%0 = input \"x\" : f32[3, 4]\n%1 = mul %0, %0 : f32[3, 4]\n%2 = reduce_sum %1 {{axes = [1], keep = true}} : f32[3, 1]\n\
+             %3 = constant f32[] 4\n%4 = div %2, %3 : f32[3, 1]\n%5 = constant f32[] 0.000001\n%6 = add %4, %5 : f32[3, 1]\n\
+             %7 = sqrt %6 : f32[3, 1]\n%8 = constant f32[] 1\n{normal}\n%11 = constant f32[4] 1 2 -1 0.5\n%12 = mul %11, %10 : f32[3, 4]\n\
+             output \"y\" = %12"
+        )
+    };
+    finds("rms_norm", "sqrt", &rms("%9 = div %8, %7 : f32[3, 1]\n%10 = mul %0, %9 : f32[3, 4]"));
+    finds("rms_norm", "sqrt", &rms("%10 = div %0, %7 : f32[3, 4]"));
+    let group = |ones: &str| {
+        format!(
+            "%0 = input \"x\" : f32[2, 4, 3, 3]\n%1 = reshape %0 {{groups = [1>_, 3>2; _]}} : f32[2, 2, 18]\n%2 = constant f32[2] {ones}\n\
+             %3 = constant f32[2] 0 0\n%4 = constant f32[] 0.00001\n%5 = group_norm %1, %2, %3, %4 {{groups = 2}} : f32[2, 2, 18]\n\
+             %6 = reshape %5 {{groups = [1>_, 2>4; _; 3]}} : f32[2, 4, 3, 3]\n%7 = constant f32[4, 1, 1] 1 2 -1 0.5\n\
+             %8 = mul %6, %7 : f32[2, 4, 3, 3]\n%9 = constant f32[4, 1, 1] 0 1 2 3\n%10 = add %8, %9 : f32[2, 4, 3, 3]\noutput \"y\" = %10"
+        )
+    };
+    finds("group_norm", "mul", &group("1 1"));
+    assert_eq!(count(&recognized(&group("1 2")), "mul"), 1);
+}
+
+/// Attention over `[2, 3, 4, 5]` and keys of 6 positions.
+fn attention(q: &str, masked: &str, end: &str) -> String {
+    format!(
+        "%0 = input \"q\" : f32[2, 3, 4, 5]\n%1 = input \"k\" : f32[2, 3, 6, 5]\n%2 = input \"v\" : f32[2, 3, 6, 7]\n\
+         %3 = input \"mask\" : f32[2, 1, 4, 6]\n%4 = input \"shown\" : bool[4, 6]\n%5 = constant f32[] 0.5\n\
+         %6 = constant f32[] -340282350000000000000000000000000000000\n%7 = transpose %1 {{perm = [0, 1, 3, 2]}} : f32[2, 3, 5, 6]\n\
+         {q}\n%10 = matmul %8, %9 : f32[2, 3, 4, 6]\n{masked}\n%14 = softmax %13 {{axis = 3}} : f32[2, 3, 4, 6]\n\
+         %15 = matmul %14, %2 : f32[2, 3, 4, 7]\noutput \"y\" = %15\n{end}"
+    )
+}
+
+#[test]
+fn attention_is_found() {
+    let all = "f32[2, 3, 4, 6]";
+    let split = "%8 = mul %0, %5 : f32[2, 3, 4, 5]\n%9 = mul %7, %5 : f32[2, 3, 5, 6]";
+    let early = "%8 = div %0, %5 : f32[2, 3, 4, 5]\n%9 = reshape %7 {groups = [1>_, 1>_, 1>_, 1>_]} : f32[2, 3, 5, 6]";
+    let plain = format!("%13 = mul %10, %5 : {all}");
+    let added = format!("%11 = div %10, %5 : {all}\n%13 = add %3, %11 : {all}");
+    let shown = format!("%13 = select %4, %10, %6 : {all}");
+    for q in [split, early] {
+        for masked in [&plain, &added, &shown] {
+            finds("attention", "softmax", &attention(q, masked, ""));
+        }
+    }
+    assert_eq!(count(&recognized(&attention(split, &plain, "")), "transpose"), 0);
+    // Weights that something else reads stay.
+    leaves("attention", &attention(split, &plain, "output \"w\" = %14"));
+    leaves("attention", &attention(split, &shown.replace("%6", "%5"), ""));
+    finds(
+        "attention",
+        "softmax",
+        "%0 = input \"q\" : f32[6, 4, 5]\n%1 = input \"k\" : f32[6, 4, 5]\n%2 = input \"v\" : f32[6, 4, 5]\n\
+         %3 = transpose %1 {perm = [0, 2, 1]} : f32[6, 5, 4]\n%4 = matmul %0, %3 : f32[6, 4, 4]\n%5 = input \"mask\" : f32[6, 4, 4]\n\
+         %6 = add %4, %5 : f32[6, 4, 4]\n%7 = softmax %6 {axis = 2} : f32[6, 4, 4]\n%8 = matmul %7, %2 : f32[6, 4, 5]\noutput \"y\" = %8",
+    );
+}
