@@ -11,6 +11,7 @@ mod console;
 mod engine;
 mod execute;
 mod inputs;
+mod memory;
 mod phase;
 mod ports;
 mod profile;

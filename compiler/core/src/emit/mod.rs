@@ -86,15 +86,20 @@ pub(crate) fn write<W: Write + Seek>(
     file: W,
     observer: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, Failure> {
-    let mut writer = Writer::new(file);
-    let mut constants = Constants::new(plans, target, observer);
-    let mut programs = Vec::with_capacity(plans.len());
-    let shared = states::shared(plans);
-    writer.set_states(shared.iter().map(|state| states::describe(state)).collect());
-    for plan in plans {
-        let ids = constants.write(plan, &mut writer)?;
-        programs.push(program::describe(plan, &ids, &shared)?);
-    }
-    let mut file = writer.finish(programs, provenance.describe())?;
-    Ok(file.seek(SeekFrom::End(0))?)
+    std::thread::scope(|scope| {
+        // Beside the packing of weights: either waits for the disk most of the time.
+        let provenance = scope.spawn(|| provenance.describe());
+        let mut writer = Writer::new(file);
+        let mut constants = Constants::new(plans, target, observer);
+        let mut programs = Vec::with_capacity(plans.len());
+        let shared = states::shared(plans);
+        writer.set_states(shared.iter().map(|state| states::describe(state)).collect());
+        for plan in plans {
+            let ids = constants.write(plan, &mut writer)?;
+            programs.push(program::describe(plan, &ids, &shared)?);
+        }
+        let provenance = provenance.join().map_err(|_| Failure::bug("the sources could not be hashed"))?;
+        let mut file = writer.finish(programs, provenance)?;
+        Ok(file.seek(SeekFrom::End(0))?)
+    })
 }
