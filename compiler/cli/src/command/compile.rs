@@ -164,8 +164,7 @@ impl Compile {
             phase: phase.entry().name,
             seconds: elapsed.as_secs_f64(),
         });
-        let all =
-            Everything { report, phases: phases.collect(), seconds: elapsed.as_secs_f64(), peak_memory_bytes };
+        let all = Everything { report, phases: phases.collect(), seconds: elapsed.as_secs_f64(), peak_memory_bytes };
         if self.json {
             return Ok(console.print_json(&all)?);
         }

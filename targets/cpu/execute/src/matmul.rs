@@ -1,16 +1,15 @@
-//! `matmul_T` and `matmul_packed_f32`: matrix products.
+//! `matmul_T` and `matmul_packed_T`: matrix products.
 //!
 //! `matmul_T`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast.
-//! `matmul_packed_f32`: operands `x` `[.., k]`, `w` `[k, n]` in the layout [`F32_KN16`]; result `[.., n]`.
+//! `matmul_packed_T`: operands `x` `[.., k]`, `w` `[k, n]` in the layout `T_kn16` (see [`layout`]); result `[.., n]`.
 //!
 //! Both: optional operands `bias` of n elements and `residual` like the result; optional parameter `activation`, see
 //! [`epilogue`]. `bias` alone exists for every type, the others only for `f32`.
 //!
-//! [`F32_KN16`]: crate::layout::F32_KN16
+//! [`layout`]: crate::layout
 //! [`epilogue`]: crate::epilogue
 
 use crate::binary::broadcast_result;
-use crate::element::{Element, F32};
 use crate::epilogue::{self, Activation, Bias, Epilogue};
 use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::Isa;
@@ -32,7 +31,12 @@ impl<E> Matmul<E> {
 }
 
 /// The product of rows and one packed matrix.
-pub(crate) struct MatmulPacked;
+pub(crate) struct MatmulPacked<E>(PhantomData<E>);
+
+impl<E> MatmulPacked<E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
 
 struct Plan {
     size: Size,
@@ -115,52 +119,57 @@ impl<E: Numeric> Columns<E::Number> for Plain<'_, E> {
     }
 }
 
-fn packed_plan(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
-    let (x, out) = (operand(step, 0, F32::DTYPE)?, result(step, F32::DTYPE)?);
+fn packed_plan<E: Numeric>(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
+    let (x, out) = (operand(step, 0, E::DTYPE)?, result(step, E::DTYPE)?);
     let weights = present(step, 1).ok_or(Code::BadStep)?;
     let &[k, n] = &*weights.dims else { return Err(Code::BadStep) };
-    let bytes = packed_len(k, n).and_then(|len| len.checked_mul(size_of::<f32>()));
-    require(weights.dtype == F32::DTYPE && bytes == Some(weights.bytes) && weights.bytes <= isize::MAX as usize)?;
+    let bytes = packed_len(k, n).and_then(|len| len.checked_mul(size_of::<E::Raw>()));
+    require(weights.dtype == E::DTYPE && bytes == Some(weights.bytes) && weights.bytes <= isize::MAX as usize)?;
     let ([lead @ .., x_k], [out_lead @ .., out_n]) = (&*x, &*out) else { return Err(Code::BadStep) };
     require(*x_k == k && *out_n == n && lead == out_lead)?;
-    let activation = epilogue::check::<F32>(step, n, &out, step.params)?;
+    let activation = epilogue::check::<E>(step, n, &out, step.params)?;
     if count(&out) == 0 {
         return Ok((Size { groups: 0, rows: 0, cols: 0, k: 0 }, activation));
     }
     Ok((Size { groups: 1, rows: count(lead), cols: n, k }, activation))
 }
 
-impl Kernel for MatmulPacked {
+impl<E: Numeric> Kernel for MatmulPacked<E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        packed_plan(step).map(|_| ())
+        packed_plan::<E>(step).map(|_| ())
     }
 
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
-        packed_plan(step).map_or(0, |(size, _)| size.scratch::<F32>(threads))
+        packed_plan::<E>(step).map_or(0, |(size, _)| size.scratch::<E>(threads))
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let (size, activation) = packed_plan(step)?;
-        let a: &[f32] = read(step, data.operands, 0)?;
-        let weights: &[f32] = read(step, data.operands, 1)?;
+        let (size, activation) = packed_plan::<E>(step)?;
+        let a: &[E::Raw] = read(step, data.operands, 0)?;
+        let weights: &[E::Raw] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
         let epilogue = Epilogue { bias, activation, residual: read_optional(step, data.operands, 3)? };
         let rows = weights.as_chunks().0;
-        let group = |_| Product { rows: Stored::<F32>(a), columns: Packed { rows, k: size.k }, epilogue };
-        multiply::<F32, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+        let group = |_| Product { rows: Stored::<E>(a), columns: Packed::<E> { rows, k: size.k }, epilogue };
+        multiply::<E, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
 }
 
 /// A matrix that lies in panels.
-struct Packed<'a> {
-    rows: &'a [Row<f32>],
+struct Packed<'a, E: Numeric> {
+    rows: &'a [[E::Raw; PANEL]],
     k: usize,
 }
 
-impl Columns<f32> for Packed<'_> {
+impl<E: Numeric> Columns<E::Number> for Packed<'_, E> {
     #[inline(always)]
-    fn panel<'a>(&'a self, k: Range<usize>, first: usize, _: &'a mut [Row<f32>]) -> &'a [Row<f32>] {
+    fn panel<'a>(&'a self, k: Range<usize>, first: usize, space: &'a mut [Row<E::Number>]) -> &'a [Row<E::Number>] {
         let start = first / PANEL * self.k;
-        &self.rows[start + k.start..start + k.end]
+        let rows = &self.rows[start + k.start..start + k.end];
+        if let Some(numbers) = E::numbers(rows.as_flattened()) {
+            return numbers.as_chunks().0;
+        }
+        space.iter_mut().zip(rows).for_each(|(to, from)| *to = from.map(E::number));
+        space
     }
 }
