@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-# Elements that are drawn at a time: 16 MB of double precision.
-PIECE = 1 << 21
+# Elements that are drawn at a time.
+PIECE = 1 << 22
 ALIGNMENT = 4096
 
 
@@ -51,15 +51,30 @@ def put_aside(model, location):
 
 
 def drawn(tensor, seed):
-    """The bytes of a tensor, so many at a time: what keeps activations about as large as they are."""
+    """The bytes of a tensor, so many at a time: numbers that keep activations about as large as they are."""
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
     generator = np.random.default_rng([seed, zlib.crc32(tensor.name.encode())])
     count = math.prod(tensor.dims)
     # Matrices lie [in, out], kernels of convolutions [out, in, …].
     inward = tensor.dims[0] if len(tensor.dims) == 2 else count // max(tensor.dims[0], 1)
-    center, width = (0.0, 1 / math.sqrt(inward)) if len(tensor.dims) > 1 else (0.0, 0.1)
-    if len(tensor.dims) == 1 and tensor.name.endswith("weight"):
-        center = 1.0
     for start in range(0, count, PIECE):
-        piece = generator.standard_normal(min(PIECE, count - start), np.float32)
-        yield (center + width * piece).astype(dtype).tobytes()
+        length = min(PIECE, count - start)
+        if len(tensor.dims) > 1:
+            power = round(-math.log2(1.53 * math.sqrt(inward)))
+            yield signed(generator, length, dtype, power).tobytes()
+        else:
+            center = 1 if tensor.name.endswith("weight") else 0
+            yield (center + 0.1 * generator.standard_normal(length, np.float32)).astype(dtype).tobytes()
+
+
+def signed(generator, length, dtype, power):
+    """Numbers of either sign with magnitudes from 2**power to twice that: a deviation of 1.53 * 2**power.
+
+    Straight from random bits, since billions are drawn.
+    """
+    bits = np.dtype(f"u{dtype.itemsize}")
+    info = np.finfo(dtype)
+    exponent = bits.type((power + info.maxexp - 1) << info.nmant)
+    sign_and_fraction = bits.type(1 << (8 * dtype.itemsize - 1) | (1 << info.nmant) - 1)
+    drawn = np.frombuffer(generator.bytes(length * dtype.itemsize), bits)
+    return (drawn & sign_and_fraction | exponent).view(dtype)

@@ -4,6 +4,7 @@ mod compile;
 mod harness;
 mod information;
 mod inspect;
+mod memory;
 mod run;
 #[cfg(feature = "torch")]
 mod torch;

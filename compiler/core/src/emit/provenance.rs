@@ -1,5 +1,6 @@
 //! What an artifact was made of. No time and no folder: they would make equal builds differ.
 
+use super::pace::Hashing;
 use m4c_format::description;
 use m4c_ir::DataFile;
 use std::sync::Arc;
@@ -23,11 +24,11 @@ pub struct Source {
 }
 
 impl Provenance {
-    /// Hashes all sources, which takes as long as to read them.
-    pub(super) fn describe(&self) -> description::Provenance {
+    /// Hashes all sources.
+    pub(super) fn describe(&self, mut hashing: Hashing<'_>) -> description::Provenance {
         let mut sources: Vec<description::SourceFile> = Vec::with_capacity(self.sources.len());
         for Source { name, file } in &self.sources {
-            let digest = (*blake3::hash(file.bytes()).as_bytes()).into();
+            let digest = hashing.digest(file.bytes()).into();
             let source = description::SourceFile { name: name.clone(), digest };
             // Programs share files, also as copies.
             if !sources.contains(&source) {
