@@ -6,6 +6,7 @@ mod information;
 mod inspect;
 mod memory;
 mod run;
+mod states;
 #[cfg(feature = "torch")]
 mod torch;
 #[cfg(feature = "tract")]
