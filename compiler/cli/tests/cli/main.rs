@@ -4,6 +4,7 @@ mod compile;
 mod harness;
 mod information;
 mod inspect;
+#[cfg(target_os = "linux")]
 mod memory;
 mod run;
 mod states;

@@ -1,4 +1,4 @@
-//! Weights pass through a compilation; they are never held.
+//! Weights pass through a compilation; they are never held. Only Linux tells a process's anonymous memory.
 
 use crate::harness::{Finished, Folder};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,6 @@ fn wide(path: &str, layers: usize, dtype: &str) {
 }
 
 /// Anonymous memory of a process, in bytes; `None` once it has ended.
-#[cfg(target_os = "linux")]
 fn anonymous(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
@@ -34,7 +33,6 @@ fn anonymous(process: u32) -> Option<u64> {
 }
 
 /// Compiles, looking at the process all the time; the most anonymous memory seen.
-#[cfg(target_os = "linux")]
 fn watched(model: &str, artifact: &str) -> (Finished, u64) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_m4c"))
         .args(["compile", model, "-o", artifact, "--json"])
@@ -52,7 +50,6 @@ fn watched(model: &str, artifact: &str) -> (Finished, u64) {
     (Finished { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }, most)
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_compilation_takes_no_more_than_a_constant_and_the_largest_tensor() {
     for (dtype, width, layers) in [("f32", 4, 6), ("f16", 2, 12)] {
