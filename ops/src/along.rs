@@ -8,6 +8,10 @@ use crate::op::Violation;
 use crate::primitive as p;
 
 impl dyn Build + '_ {
+    fn no_axis(&self, x: Value, axis: usize) -> Violation {
+        p::slice::OP.refuse("one-entry-an-axis", format!("axis {axis} of {}", self.fact(x)))
+    }
+
     /// `size` elements from `start` on along an axis.
     ///
     /// # Errors
@@ -16,7 +20,10 @@ impl dyn Build + '_ {
         let mut sizes = self.fact(x).shape.clone();
         let mut starts = vec![Dim::from(0); sizes.len()];
         let steps = vec![1; sizes.len()];
-        (starts[axis], sizes[axis]) = (start, size);
+        let (Some(first), Some(count)) = (starts.get_mut(axis), sizes.get_mut(axis)) else {
+            return Err(self.no_axis(x, axis));
+        };
+        (*first, *count) = (start, size);
         p::slice::apply(self, x, starts, sizes, steps)
     }
 
@@ -35,6 +42,9 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn without_axis(&mut self, x: Value, axis: usize) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
+        if axis >= sizes.len() {
+            return Err(self.no_axis(x, axis));
+        }
         sizes.remove(axis);
         self.reshape(x, &sizes)
     }
@@ -45,6 +55,9 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn with_axis(&mut self, x: Value, axis: usize) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
+        if axis > sizes.len() {
+            return Err(self.no_axis(x, axis));
+        }
         sizes.insert(axis, Dim::from(1));
         self.reshape(x, &sizes)
     }

@@ -6,12 +6,10 @@ use crate::build::{Build, Value};
 use crate::composite::sigmoid;
 use crate::dim::Dim;
 use crate::dtype::DType;
-use crate::fact::Fact;
+use crate::import::activation::{bent, softplus, softsign, thresholded};
 use crate::onnx::{ImportError, OnnxAttr, OnnxImport, OnnxNode, from};
 use crate::op::Violation;
-use crate::primitive::{
-    add, broadcast, concat, div, exp, iota, less, log, matmul, max, min, mul, select, slice, sub, tanh,
-};
+use crate::primitive::{add, broadcast, concat, iota, less, matmul, max, min, mul, select, sub};
 
 /// `RNN`, `GRU` and `LSTM`.
 pub static IMPORT: &[OnnxImport] = &[from("RNN", 7, rnn), from("GRU", 7, gru), from("LSTM", 7, lstm)];
@@ -91,10 +89,7 @@ impl Layer {
 
     /// The part of an operand for a direction.
     fn part(&self, b: &mut dyn Build, value: Value, direction: usize) -> Result<Value, Violation> {
-        cut(b, value, 0, Dim::from(direction), Dim::from(1)).and_then(|one| {
-            let shape = b.fact(one).shape[1..].to_vec();
-            b.reshape(one, &shape)
-        })
+        b.at(value, 0, Dim::from(direction))
     }
 
     /// The product with the inputs of all steps. The bias of the recurrent product stays apart where `apart`.
@@ -114,8 +109,8 @@ impl Layer {
         if let Some(bias) = node.optional(3) {
             let bias = self.part(b, bias, direction)?;
             let half = b.fact(recurrent).shape[1].clone();
-            let first = cut(b, bias, 0, Dim::from(0), half.clone())?;
-            let second = cut(b, bias, 0, half.clone(), half)?;
+            let first = b.cut(bias, 0, Dim::from(0), half.clone())?;
+            let second = b.cut(bias, 0, half.clone(), half)?;
             inputs = b.plain(&add::OP, &[inputs, first])?;
             if apart {
                 late_bias = Some(second);
@@ -155,8 +150,8 @@ impl Layer {
 
     /// The columns of a gate.
     fn gate(&self, b: &mut dyn Build, gates: Value, index: usize) -> Result<Value, Violation> {
-        let axis = b.fact(gates).rank() - 1;
-        cut(b, gates, axis, self.hidden.clone() * Dim::from(index), self.hidden.clone())
+        let axis = b.fact(gates).rank().saturating_sub(1);
+        b.cut(gates, axis, self.hidden.clone() * Dim::from(index), self.hidden.clone())
     }
 
     /// Runs one direction: `step` computes the next states, the first of which is the result of a step.
@@ -225,15 +220,6 @@ impl Layer {
     }
 }
 
-fn cut(b: &mut dyn Build, x: Value, axis: usize, start: Dim, size: Dim) -> Result<Value, Violation> {
-    let fact: Fact = b.fact(x).clone();
-    let mut starts = vec![Dim::from(0); fact.rank()];
-    let mut sizes = fact.shape;
-    (starts[axis], sizes[axis]) = (start, size);
-    let steps = vec![1; starts.len()];
-    slice::apply(b, x, starts, sizes, steps)
-}
-
 fn rnn(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let layer = Layer::new(b, node, &["Tanh"])?;
     let mut runs = Vec::new();
@@ -257,14 +243,14 @@ fn gru(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
         let weights = layer.weights(b, node, direction, true)?;
         let (first, last) = {
             let two = layer.hidden.clone() * Dim::from(2);
-            let first = cut(b, weights.recurrent, 1, Dim::from(0), two.clone())?;
-            (first, cut(b, weights.recurrent, 1, two, layer.hidden.clone())?)
+            let first = b.cut(weights.recurrent, 1, Dim::from(0), two.clone())?;
+            (first, b.cut(weights.recurrent, 1, two, layer.hidden.clone())?)
         };
         let biases = match weights.late_bias {
             Some(bias) => {
                 let two = layer.hidden.clone() * Dim::from(2);
-                let first = cut(b, bias, 0, Dim::from(0), two.clone())?;
-                Some((first, cut(b, bias, 0, two, layer.hidden.clone())?))
+                let first = b.cut(bias, 0, Dim::from(0), two.clone())?;
+                Some((first, b.cut(bias, 0, two, layer.hidden.clone())?))
             }
             None => None,
         };
@@ -272,8 +258,8 @@ fn gru(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
         runs.push(layer.run(b, &weights, &[start], &mut |b, x, states| {
             let state = states[0];
             let two = layer.hidden.clone() * Dim::from(2);
-            let given = cut(b, x, 1, Dim::from(0), two.clone())?;
-            let candidate = cut(b, x, 1, two, layer.hidden.clone())?;
+            let given = b.cut(x, 1, Dim::from(0), two.clone())?;
+            let candidate = b.cut(x, 1, two, layer.hidden.clone())?;
             let mut gates = b.plain(&matmul::OP, &[state, first])?;
             if let Some((bias, _)) = biases {
                 gates = b.plain(&add::OP, &[gates, bias])?;
@@ -401,55 +387,43 @@ fn activations(node: &OnnxNode, defaults: &[&str], directions: usize) -> Result<
 
 impl Activation {
     fn apply(&self, b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
-        let dtype = b.fact(x).dtype;
-        let (alpha, beta) = (b.scalar(dtype, self.alpha), b.scalar(dtype, self.beta));
-        let (zero, one) = (b.scalar(dtype, 0.0), b.scalar(dtype, 1.0));
+        let (alpha, beta) = (self.alpha, self.beta);
         match &*self.name {
-            "relu" => b.plain(&max::OP, &[x, zero]),
-            "tanh" => b.plain(&tanh::OP, &[x]),
+            "relu" => {
+                let zero = b.like(x, 0.0);
+                b.max(x, zero)
+            }
+            "tanh" => b.tanh(x),
             "sigmoid" => b.plain(&sigmoid::OP, &[x]),
             "affine" => {
-                let scaled = b.plain(&mul::OP, &[x, alpha])?;
-                b.plain(&add::OP, &[scaled, beta])
+                let scaled = b.times(x, alpha)?;
+                b.plus(scaled, beta)
             }
             "scaledtanh" => {
-                let inner = b.plain(&mul::OP, &[x, beta])?;
-                let inner = b.plain(&tanh::OP, &[inner])?;
-                b.plain(&mul::OP, &[inner, alpha])
+                let inner = b.times(x, beta)?;
+                let inner = b.tanh(inner)?;
+                b.times(inner, alpha)
             }
             "leakyrelu" => {
-                let scaled = b.plain(&mul::OP, &[x, alpha])?;
-                let negative = b.plain(&less::OP, &[x, zero])?;
-                b.plain(&select::OP, &[negative, scaled, x])
+                let scaled = b.times(x, alpha)?;
+                bent(b, x, scaled)
             }
-            "thresholdedrelu" => {
-                let above = b.plain(&less::OP, &[alpha, x])?;
-                b.plain(&select::OP, &[above, x, zero])
-            }
+            "thresholdedrelu" => thresholded(b, x, alpha),
             "hardsigmoid" => {
-                let scaled = b.plain(&mul::OP, &[x, alpha])?;
-                let moved = b.plain(&add::OP, &[scaled, beta])?;
-                let low = b.plain(&max::OP, &[moved, zero])?;
-                b.plain(&min::OP, &[low, one])
+                let scaled = b.times(x, alpha)?;
+                let moved = b.plus(scaled, beta)?;
+                let (zero, one) = (b.like(x, 0.0), b.like(x, 1.0));
+                let low = b.max(moved, zero)?;
+                b.min(low, one)
             }
             "elu" => {
-                let grown = b.plain(&exp::OP, &[x])?;
-                let grown = b.plain(&sub::OP, &[grown, one])?;
-                let scaled = b.plain(&mul::OP, &[grown, alpha])?;
-                let negative = b.plain(&less::OP, &[x, zero])?;
-                b.plain(&select::OP, &[negative, scaled, x])
+                let power = b.exp(x)?;
+                let below = b.plus(power, -1.0)?;
+                let below = b.times(below, alpha)?;
+                bent(b, x, below)
             }
-            "softsign" => {
-                let mirrored = b.plain(&sub::OP, &[zero, x])?;
-                let size = b.plain(&max::OP, &[x, mirrored])?;
-                let size = b.plain(&add::OP, &[size, one])?;
-                b.plain(&div::OP, &[x, size])
-            }
-            _ => {
-                let grown = b.plain(&exp::OP, &[x])?;
-                let grown = b.plain(&add::OP, &[grown, one])?;
-                b.plain(&log::OP, &[grown])
-            }
+            "softsign" => softsign(b, x),
+            _ => softplus(b, x),
         }
     }
 }
