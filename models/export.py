@@ -4,6 +4,7 @@ Examples:
   python models/export.py --list
   python models/export.py img_enc llama_decode --exporter dyn --opset 20 --out /tmp/exports
   python models/export.py --size depth --exporter ts --opset 17 --out /tmp/exports    (all models)
+  python models/export.py llama_decode --size full --streamed --dtype f16 --out /tmp/exports
   python models/export.py --fixtures                                 (writes what is in the repository)
 """
 
@@ -31,6 +32,9 @@ def arguments():
     parser.add_argument("--exporter", choices=to_onnx.EXPORTERS, default="dyn", help="ts: TorchScript; dyn: dynamo")
     parser.add_argument("--opset", type=int, default=20, choices=range(14, 24), metavar="14..23")
     parser.add_argument("--dtype", choices=("f32", "f16"), default="f32")
+    parser.add_argument(
+        "--streamed", action="store_true", help="draw weights into the data file: any size in little memory, no outputs",
+    )
     parser.add_argument("--variant", action="append", default=[], choices=variants.MAKERS, help="also this form")
     parser.add_argument("--out", type=Path, help="folder to write to")
     parser.add_argument("--export-only", action="store_true", help="write no outputs, and do not run the model to check")
@@ -46,6 +50,8 @@ def main():
     unknown = [name for name in given.names if name not in catalog.BUILDERS]
     if unknown:
         sys.exit(f"export: no model is named {', '.join(unknown)}; --list prints all names")
+    if given.streamed and (given.exporter != "dyn" or given.variant):
+        sys.exit("export: --streamed goes with the dynamo exporter and without variants")
     if not given.fixtures and not given.out:
         sys.exit("export: give --out FOLDER, or --fixtures")
     logging.disable(logging.WARNING)
@@ -57,6 +63,8 @@ def main():
         try:
             if given.fixtures:
                 fixtures.write(name, given.out or Path(__file__).parent)
+            elif given.streamed:
+                fixtures.write_streamed(name, given)
             else:
                 fixtures.write_export(name, given)
         except Exception as error:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from . import catalog, lora, modules, to_onnx, torchscript, variants
+from . import catalog, lora, modules, streamed, to_onnx, torchscript, variants
 
 # The exporters and opsets of every part of M4 in the repository, and further ones of some.
 EVERY = (("ts", 17), ("dyn", 20))
@@ -59,7 +59,7 @@ def write_export(name, given):
     spec = catalog.build(name, given.size)
     if given.dtype == "f16":
         spec = spec.to_half()
-    path = folder / file_name(given.exporter, given.opset, "f16" if given.dtype == "f16" else None)
+    path = folder / export_name(given)
     external = given.size == "full"
     if given.export_only:
         write_arrays(folder / "inputs.npz", spec.named_inputs())
@@ -70,6 +70,18 @@ def write_export(name, given):
         write_model(spec, path, given.exporter, given.opset, given.dtype, external)
     for variant in given.variant:
         variants.write(variant, spec, path, folder / file_name(given.exporter, given.opset, variant))
+
+
+def export_name(given):
+    return file_name(given.exporter, given.opset, "f16" if given.dtype == "f16" else None)
+
+
+def write_streamed(name, given):
+    """The same for weights that do not fit into memory: nothing to compare with."""
+    path = given.out / name / export_name(given)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = streamed.write(name, given, path)
+    print(f"{name}/{path.name}: {path.stat().st_size} bytes, {written} bytes of weights beside it", flush=True)
 
 
 def write(name, root):

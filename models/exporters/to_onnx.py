@@ -34,16 +34,20 @@ def by_tracing(spec, path, opset):
 
 
 def by_dynamo(spec, path, opset, external):
+    dynamo_program(spec, opset, optimize=True).save(path, external_data=external)
+
+
+def dynamo_program(spec, opset, optimize):
     def dims(name, value):
         own = spec.dims.get(name, {})
         return [dict(own) for _ in value] if isinstance(value, list) else dict(own)
 
     # Argument names matter only where there are dimensions to name.
     shapes = {name: dims(name, value) for name, value in spec.inputs.items()} if spec.dims else None
-    torch.onnx.export(
-        spec.module, tuple(spec.inputs.values()), path, dynamo=True, opset_version=opset,
+    return torch.onnx.export(
+        spec.module, tuple(spec.inputs.values()), None, dynamo=True, opset_version=opset,
         input_names=list(spec.named_inputs()), output_names=spec.outputs, dynamic_shapes=shapes,
-        external_data=external, optimize=True, verbose=False,
+        optimize=optimize, verbose=False,
     )
 
 

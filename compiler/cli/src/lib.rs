@@ -15,6 +15,7 @@ mod execute;
 mod fail_on;
 mod inputs;
 mod limits;
+mod memory;
 mod phase;
 mod ports;
 mod profile;

@@ -2,6 +2,7 @@
 
 use crate::console::Console;
 use crate::phase;
+use crate::table::bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use m4c_compiler::compile::Observer;
 use m4c_compiler::diagnostic::Diagnostics;
@@ -12,10 +13,15 @@ use m4c_ir::Graph;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Shows progress on a terminal and writes dumps.
+/// Weights of fewer bytes are written before anybody would read of it in a log.
+const WORTH_LINES: u64 = 64 << 20;
+
+/// Shows progress, on a terminal as a bar and in a log as lines, and writes dumps.
 pub(crate) struct Watch<'a> {
     console: Console,
     bar: ProgressBar,
+    /// Tenths of the weights that lines have told of.
+    told: u64,
     dumps: &'a [Phase],
     folder: Option<&'a Path>,
     /// Time of each phase of each program, for reports of compilations that stop early.
@@ -33,7 +39,7 @@ impl<'a> Watch<'a> {
         if !bar.is_hidden() {
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        Watch { console, bar, dumps, folder, timings: Vec::new(), failed: Diagnostics::new() }
+        Watch { console, bar, told: 0, dumps, folder, timings: Vec::new(), failed: Diagnostics::new() }
     }
 
     /// Clears the progress bar.
@@ -81,7 +87,18 @@ impl Observer for Watch<'_> {
             self.bar.set_style(style("{spinner} {msg} [{wide_bar}] {bytes} of {total_bytes}, {eta} left"));
         }
         self.bar.set_position(done);
+        if self.bar.is_hidden() && total >= WORTH_LINES {
+            let tenths = u128::from(done) * 10 / u128::from(total);
+            if tenths as u64 > self.told {
+                self.told = tenths as u64;
+                self.console.remark(&line(done, total));
+            }
+        }
     }
+}
+
+fn line(done: u64, total: u64) -> String {
+    format!("weights: {} of {} written\n", bytes(done), bytes(total))
 }
 
 fn style(template: &str) -> ProgressStyle {

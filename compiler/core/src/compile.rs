@@ -5,7 +5,7 @@ use crate::emit::{Provenance, Source, emit};
 use crate::facts::facts;
 use crate::import::import;
 use crate::lower::lower;
-use crate::onnx::ModelFile;
+use crate::onnx::{DataFiles, ModelFile};
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
@@ -90,7 +90,8 @@ pub fn graph_after(
             .help(format!("there are {}", names.join(", ")))
             .into());
     };
-    let lowered = graphs(project, source, target, last, observer)?;
+    let files = DataFiles::default();
+    let lowered = graphs(project, source, &files, target, last, observer)?;
     if last < Phase::Plan {
         return Ok(lowered.graph);
     }
@@ -103,7 +104,7 @@ pub fn graph_after(
             all.push(if same {
                 lowered.graph.clone()
             } else {
-                graphs(project, other, target, last, &mut Silent)?.graph
+                graphs(project, other, &files, target, last, &mut Silent)?.graph
             });
         }
         let position = project.programs.iter().position(|other| std::ptr::eq(other, source)).unwrap_or(0);
@@ -126,14 +127,19 @@ pub fn compile(
 ) -> Result<(Report, Diagnostics), Diagnostics> {
     let (mut plans, mut report, mut diagnostics) = (Vec::new(), Report::default(), Diagnostics::new());
     let (mut sources, mut graphs_of) = (Vec::new(), Vec::new());
+    let files = DataFiles::default();
     for source in &project.programs {
-        graphs_of.push(graphs(project, source, target, Phase::Lower, observer)?);
+        graphs_of.push(graphs(project, source, &files, target, Phase::Lower, observer)?);
     }
     let uses = resolve(&project.states, &graphs_of.iter().map(|lowered| &lowered.graph).collect::<Vec<_>>())?;
     for (mut lowered, uses) in graphs_of.into_iter().zip(&uses) {
         plans.push(planned(&lowered.graph, uses, target, &mut lowered.report, observer)?);
         diagnostics.extend(lowered.diagnostics);
-        sources.extend(lowered.sources);
+        for source in lowered.sources {
+            if !sources.iter().any(|known: &Source| known.file.is_same(&source.file)) {
+                sources.push(source);
+            }
+        }
         report.files.extend(lowered.files);
         report.programs.push(lowered.report);
     }
@@ -143,7 +149,7 @@ pub fn compile(
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let provenance = Provenance { sources: named_once(sources), flags: flags(project, target) };
+    let provenance = Provenance { sources, flags: flags(project, target) };
     if let Some(last) = plans.last() {
         observer.begin(&last.name, Phase::Emit);
     }
@@ -170,12 +176,13 @@ struct Graphs {
 fn graphs(
     project: &Project,
     source: &ProgramSource,
+    files: &DataFiles,
     target: &dyn Target,
     last: Phase,
     observer: &mut dyn Observer,
 ) -> Result<Graphs, Diagnostics> {
     let mut report = ProgramReport { name: source.name.clone(), ..ProgramReport::default() };
-    let file = ModelFile::open(&source.model)?;
+    let file = ModelFile::open_with(&source.model, files)?;
     let mut diagnostics = Diagnostics::new();
     let mut onnx_nodes = 0;
     let mut graph = timed(Phase::Import, &mut report, observer, || {
@@ -240,32 +247,21 @@ fn planned(
     Ok(plan)
 }
 
-/// The model and the files that its weights lie in.
+/// The model and the files that its weights lie in, each once.
 fn sources(file: &ModelFile, graph: &Graph) -> Vec<Source> {
-    let mut sources = vec![Source::new(file.path(), file.source().bytes())];
-    let mut seen: Vec<Arc<DataFile>> = Vec::new();
+    let model = file.source();
+    let name = model.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let all = Arc::new(DataFile::new(name.clone(), model.shared_bytes()));
+    let mut sources = vec![Source { name, file: all }];
     for value in graph.order() {
         if let NodeKind::Constant(Constant::Stored { file: data, .. }) = &graph.node(value).kind
-            && !seen.iter().any(|known| Arc::ptr_eq(known, data))
+            && !sources.iter().any(|known| known.file.is_same(data))
         {
-            let model_itself = std::ptr::eq(data.bytes().as_ptr(), file.source().bytes().as_ptr());
-            if !model_itself {
-                sources.push(Source::new(Path::new(data.name()), data.bytes()));
-            }
-            seen.push(data.clone());
+            let name = Path::new(data.name()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            sources.push(Source { name, file: data.clone() });
         }
     }
     sources
-}
-
-fn named_once(sources: Vec<Source>) -> Vec<Source> {
-    let mut once: Vec<Source> = Vec::new();
-    for source in sources {
-        if !once.contains(&source) {
-            once.push(source);
-        }
-    }
-    once
 }
 
 /// The settings that change the result, as they would be typed.

@@ -27,7 +27,7 @@ pub enum Identity {
     Content(Vec<u8>),
     /// A place in a file.
     Place {
-        /// Address of the file.
+        /// Where the file is mapped.
         file: usize,
         /// First byte.
         offset: u64,
@@ -56,6 +56,11 @@ impl DataFile {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         (*self.bytes).as_ref()
+    }
+
+    /// Whether both are the same bytes in memory: a file that is mapped once.
+    pub fn is_same(&self, other: &DataFile) -> bool {
+        std::ptr::eq(self.bytes(), other.bytes())
     }
 }
 
@@ -105,7 +110,7 @@ impl Constant {
             // By bytes, so that zeros of either sign and NaN payloads stay apart.
             Constant::Inline(tensor) => Identity::Content(tensor.to_bytes()?),
             Constant::Stored { file, offset, length } => {
-                Identity::Place { file: Arc::as_ptr(file).addr(), offset: *offset, length: *length }
+                Identity::Place { file: file.bytes().as_ptr().addr(), offset: *offset, length: *length }
             }
         })
     }

@@ -105,7 +105,7 @@ impl<W: Write + Seek> Writer<W> {
         if bytes.len() > SMALL {
             let segment = match self.segment_of.get(&hash) {
                 Some(&known) => known,
-                None => self.segment(|sink| sink.write_all(bytes))?,
+                None => self.append(bytes, hash)?,
             };
             return self.place(spec, hash, segment.0, 0, bytes.len() as u64);
         }
@@ -236,6 +236,14 @@ impl<W: Write + Seek> Writer<W> {
             self.small_place_of.insert(hash, (segment.0, offset));
         }
         Ok(())
+    }
+
+    /// Adds bytes of this hash, which no segment has, as a segment.
+    fn append(&mut self, bytes: &[u8], hash: [u8; 32]) -> io::Result<SegmentId> {
+        let start = self.end.next_multiple_of(SEGMENT_ALIGNMENT);
+        fill_gap(&mut self.file, self.end..start)?;
+        self.file.write_all(bytes)?;
+        self.keep(Streamed { start, hash, length: bytes.len() as u64 })
     }
 
     /// Writes what `fill` writes behind the last kept segment, where the next stream may overwrite it.

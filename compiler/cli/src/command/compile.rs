@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::console::Console;
 use crate::fail_on::{self, Condition};
+use crate::memory::PeakMemory;
 use crate::phase::GraphPhase;
 use crate::table::{Align, Table, bytes, count};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
@@ -122,6 +123,7 @@ impl Compile {
             crate::usage_error("--json with --dump needs --dump-dir: both print to the standard output");
         }
         let start = Instant::now();
+        let memory = PeakMemory::watch();
         let mut project = Project::open(&self.model, &size::settings(&self.dim)?)?;
         if let ([only], false) = (&mut *project.programs, is_manifest(&self.model)) {
             only.name.clone_from(&self.name);
@@ -140,7 +142,7 @@ impl Compile {
             }
         };
         let timings = watch.finish()?;
-        self.print(console, report, &timings, start.elapsed())?;
+        self.print(console, report, &timings, start.elapsed(), memory.finish())?;
         Ok(warnings)
     }
 
@@ -194,13 +196,14 @@ impl Compile {
         report: Report,
         timings: &[(String, Phase, Duration)],
         elapsed: Duration,
+        peak_memory_bytes: Option<u64>,
     ) -> Result<(), Diagnostics> {
         let phases = timings.iter().map(|(program, phase, elapsed)| PhaseTime {
             program: program.clone(),
             phase: phase.entry().name,
             seconds: elapsed.as_secs_f64(),
         });
-        let all = Everything { report, phases: phases.collect(), seconds: elapsed.as_secs_f64() };
+        let all = Everything { report, phases: phases.collect(), seconds: elapsed.as_secs_f64(), peak_memory_bytes };
         if self.json {
             return Ok(console.print_json(&all)?);
         }
@@ -245,7 +248,8 @@ impl Compile {
             Some(path) => path.display().to_string(),
             None => "stopped early, nothing was written".to_owned(),
         };
-        let _ = writeln!(out, "{what}, {:.2} s", all.seconds);
+        let memory = all.peak_memory_bytes.map_or(String::new(), |peak| format!(", {} of memory", bytes(peak)));
+        let _ = writeln!(out, "{what}, {:.2} s{memory}", all.seconds);
         out
     }
 }
@@ -257,6 +261,8 @@ struct Everything {
     report: Report,
     phases: Vec<PhaseTime>,
     seconds: f64,
+    /// The most anonymous memory at a time; null where the system does not tell.
+    peak_memory_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]

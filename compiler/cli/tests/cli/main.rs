@@ -7,6 +7,8 @@ mod diff;
 mod harness;
 mod information;
 mod inspect;
+#[cfg(target_os = "linux")]
+mod memory;
 mod peers;
 mod run;
 mod states;

@@ -67,7 +67,8 @@ fn apply(
                 .ok_or_else(|| "a permutation does not fit".into());
         }
         if op.name == primitive::cast::OP.name {
-            return in_chunks(op, attrs, fact, bytes);
+            let length = result.dtype.bytes(sizes.iter().product()).unwrap_or_default();
+            return in_chunks(op, attrs, fact, bytes, length);
         }
     }
     let tensor = |(fact, bytes): (&Option<&Fact>, &Option<&[u8]>)| match (fact, bytes) {
@@ -90,10 +91,10 @@ fn apply(
 
 /// An elementwise operator of one operand, so many elements at a time: the reference's own numbers are several times as
 /// large as the stored ones.
-fn in_chunks(op: &'static Op, attrs: &Attrs, fact: &Fact, bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn in_chunks(op: &'static Op, attrs: &Attrs, fact: &Fact, bytes: &[u8], length: usize) -> Result<Vec<u8>, String> {
     let step = CHUNK / 8 * fact.dtype.bits();
     let total = fact.sizes().unwrap_or_default().iter().product::<usize>();
-    let mut result = Vec::new();
+    let mut result = Vec::with_capacity(length);
     for (index, chunk) in bytes.chunks(step).enumerate() {
         let count = CHUNK.min(total - index * CHUNK);
         let tensor = Tensor::from_bytes(fact.dtype, vec![count], chunk).ok_or("bytes do not fit the sizes")?;

@@ -3,6 +3,7 @@
 mod constants;
 mod elements;
 mod expressions;
+mod pace;
 mod program;
 mod provenance;
 mod states;
@@ -15,6 +16,7 @@ use crate::plan::Plan;
 use constants::Constants;
 use m4c_format::Writer;
 use m4c_target::Target;
+use pace::Pace;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -86,15 +88,27 @@ pub(crate) fn write<W: Write + Seek>(
     file: W,
     observer: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, Failure> {
-    let mut writer = Writer::new(file);
-    let mut constants = Constants::new(plans, target, observer);
-    let mut programs = Vec::with_capacity(plans.len());
-    let shared = states::shared(plans);
-    writer.set_states(shared.iter().map(|state| states::describe(state)).collect());
-    for plan in plans {
-        let ids = constants.write(plan, &mut writer)?;
-        programs.push(program::describe(plan, &ids, &shared)?);
-    }
-    let mut file = writer.finish(programs, provenance.describe())?;
-    Ok(file.seek(SeekFrom::End(0))?)
+    let pace = Pace::default();
+    let (packing, hashing) = pace.sides();
+    // What is moved into the scope ends with it, also on failure: then hashing need not wait for what is not packed.
+    std::thread::scope(move |scope| {
+        let provenance = scope.spawn(|| provenance.describe(hashing));
+        let mut observer = |done, total| {
+            packing.reached(done);
+            observer(done, total);
+        };
+        let mut writer = Writer::new(file);
+        let mut constants = Constants::new(plans, target, &mut observer);
+        let mut programs = Vec::with_capacity(plans.len());
+        let shared = states::shared(plans);
+        writer.set_states(shared.iter().map(|state| states::describe(state)).collect());
+        for plan in plans {
+            let ids = constants.write(plan, &mut writer)?;
+            programs.push(program::describe(plan, &ids, &shared)?);
+        }
+        drop(packing);
+        let provenance = provenance.join().map_err(|_| Failure::bug("the sources could not be hashed"))?;
+        let mut file = writer.finish(programs, provenance)?;
+        Ok(file.seek(SeekFrom::End(0))?)
+    })
 }

@@ -1,10 +1,12 @@
 //! What an artifact was made of. No time and no folder: they would make equal builds differ.
 
+use super::pace::Hashing;
 use m4c_format::description;
-use std::path::Path;
+use m4c_ir::DataFile;
+use std::sync::Arc;
 
 /// What an artifact was made of.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Provenance {
     /// The files that were read.
     pub sources: Vec<Source>,
@@ -13,29 +15,29 @@ pub struct Provenance {
 }
 
 /// A file that was read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Its name without folder.
     pub name: String,
-    /// BLAKE3 of its bytes.
-    pub digest: [u8; 32],
-}
-
-impl Source {
-    /// A file by its path and content.
-    pub fn new(path: &Path, bytes: &[u8]) -> Source {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Source { name, digest: *blake3::hash(bytes).as_bytes() }
-    }
+    /// Its content.
+    pub file: Arc<DataFile>,
 }
 
 impl Provenance {
-    pub(super) fn describe(&self) -> description::Provenance {
-        let source =
-            |source: &Source| description::SourceFile { name: source.name.clone(), digest: source.digest.into() };
+    /// Hashes all sources.
+    pub(super) fn describe(&self, mut hashing: Hashing<'_>) -> description::Provenance {
+        let mut sources: Vec<description::SourceFile> = Vec::with_capacity(self.sources.len());
+        for Source { name, file } in &self.sources {
+            let digest = hashing.digest(file.bytes()).into();
+            let source = description::SourceFile { name: name.clone(), digest };
+            // Programs share files, also as copies.
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
         description::Provenance {
             compiler: concat!("m4c ", env!("CARGO_PKG_VERSION")).into(),
-            sources: self.sources.iter().map(source).collect(),
+            sources,
             flags: self.flags.clone(),
         }
     }

@@ -9,19 +9,18 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Data files by their real paths. Models that are opened with the same one share maps, and so their weights.
+#[derive(Clone, Debug, Default)]
+pub struct DataFiles(Arc<Mutex<HashMap<PathBuf, Arc<Source>>>>);
+
 /// The data files of one model.
 #[derive(Debug)]
 pub(super) struct ExternalFiles {
     model: PathBuf,
     folder: PathBuf,
-    opened: Mutex<Opened>,
-}
-
-/// Two ways to the same map: spelled as in the model, which is quick, and by the real path.
-#[derive(Debug, Default)]
-struct Opened {
-    by_location: HashMap<String, Arc<Source>>,
-    by_path: HashMap<PathBuf, Arc<Source>>,
+    /// As spelled in the model, which is quick.
+    by_location: Mutex<HashMap<String, Arc<Source>>>,
+    by_path: DataFiles,
 }
 
 /// What `external_data` says of one tensor.
@@ -33,13 +32,14 @@ pub(super) struct Place<'m> {
 }
 
 impl ExternalFiles {
-    /// Files beside `model`; none is opened yet.
-    pub(super) fn beside(model: &Path) -> Self {
+    /// Files beside `model`, which open others as well.
+    pub(super) fn beside(model: &Path, by_path: DataFiles) -> Self {
         let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty());
         ExternalFiles {
             model: model.to_owned(),
             folder: folder.unwrap_or(Path::new(".")).to_owned(),
-            opened: Mutex::default(),
+            by_location: Mutex::default(),
+            by_path,
         }
     }
 
@@ -74,29 +74,30 @@ impl ExternalFiles {
 
     /// Where the files are that were opened, spelled as in the model and in order.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut paths: Vec<PathBuf> = opened.by_location.keys().map(|location| self.folder.join(location)).collect();
+        let by_location = self.by_location.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths: Vec<PathBuf> = by_location.keys().map(|location| self.folder.join(location)).collect();
         paths.sort();
         paths
     }
 
     fn open(&self, tensor: &str, location: &str) -> Result<Arc<Source>, Diagnostic> {
         // A panic elsewhere cannot leave the maps half changed: each insertion is one step.
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = opened.by_location.get(location) {
+        let mut by_location = self.by_location.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = by_location.get(location) {
             return Ok(Arc::clone(source));
         }
         let path = self.real_path(tensor, location)?;
-        let source = match opened.by_path.get(&path) {
+        let mut by_path = self.by_path.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = match by_path.get(&path) {
             Some(source) => Arc::clone(source),
             None => {
                 let source = Source::map(&path)?;
                 refuse_lfs_pointer(&path, source.bytes())?;
-                opened.by_path.insert(path, Arc::clone(&source));
+                by_path.insert(path, Arc::clone(&source));
                 source
             }
         };
-        opened.by_location.insert(location.to_owned(), Arc::clone(&source));
+        by_location.insert(location.to_owned(), Arc::clone(&source));
         Ok(source)
     }
 

@@ -16,6 +16,7 @@ mod typed_fields;
 mod value_type;
 mod write;
 
+pub use external::DataFiles;
 pub use graph::Graph;
 pub use message::tensor_proto::DataType as ElementType;
 pub(crate) use model_file::canonical_domain;

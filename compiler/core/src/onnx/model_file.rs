@@ -1,6 +1,6 @@
 //! A model file: mapped, decoded, and checked as far as its own format goes.
 
-use super::external::ExternalFiles;
+use super::external::{DataFiles, ExternalFiles};
 use super::message::{FunctionProto, GraphProto, ModelProto, TensorProto};
 use super::{Graph, Source, TensorRef, format_check};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
@@ -24,20 +24,30 @@ pub struct ModelFile {
 impl ModelFile {
     /// Opens the model at `path`.
     pub fn open(path: impl AsRef<Path>) -> Result<ModelFile, Diagnostic> {
-        Self::from_source(Source::map(path.as_ref())?)
+        Self::open_with(path, &DataFiles::default())
+    }
+
+    /// Opens the model at `path`, which shares data files with others.
+    pub fn open_with(path: impl AsRef<Path>, shared: &DataFiles) -> Result<ModelFile, Diagnostic> {
+        Self::from_source(Source::map(path.as_ref())?, shared.clone())
     }
 
     /// Reads a model that is already in memory. `path` names it, and its folder holds external data.
     pub fn from_bytes(path: impl Into<PathBuf>, bytes: Bytes) -> Result<ModelFile, Diagnostic> {
-        Self::from_source(Source::in_memory(path, bytes))
+        Self::from_source(Source::in_memory(path, bytes), DataFiles::default())
     }
 
-    fn from_source(source: Arc<Source>) -> Result<ModelFile, Diagnostic> {
+    fn from_source(source: Arc<Source>, shared: DataFiles) -> Result<ModelFile, Diagnostic> {
         let path = source.path();
         let model = format_check::decode(path, source.shared_bytes())?;
         check_ir_version(path, &model)?;
         check_opsets(path, &model)?;
-        Ok(ModelFile { label: Arc::from(path), external: ExternalFiles::beside(path), model: Arc::new(model), source })
+        Ok(ModelFile {
+            label: Arc::from(path),
+            external: ExternalFiles::beside(path, shared),
+            model: Arc::new(model),
+            source,
+        })
     }
 
     /// Where the model is.

@@ -65,7 +65,7 @@ impl Source {
     }
 
     /// The whole content as a handle that shares it.
-    pub(super) fn shared_bytes(&self) -> Bytes {
+    pub(crate) fn shared_bytes(&self) -> Bytes {
         self.bytes.clone()
     }
 

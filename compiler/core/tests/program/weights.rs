@@ -2,8 +2,9 @@
 
 use super::{check, graph, planned, run, target, written};
 use m4c_compiler::emit::{Provenance, Source, emit};
+use m4c_ir::DataFile;
 use m4c_runtime::Artifact;
-use std::path::Path;
+use std::sync::Arc;
 
 #[test]
 fn weights_are_packed_and_plain_as_they_are_used() {
@@ -110,7 +111,9 @@ fn a_file_appears_whole_with_its_provenance() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.m4fw");
     let plans = [planned(&graph(&program("main", 2)))];
-    let sources = vec![Source::new(Path::new("some/folder/model.onnx"), b"model")];
+    let file = Arc::new(DataFile::new("some/folder/model.onnx", b"model"));
+    let source = Source { name: "model.onnx".into(), file };
+    let sources = vec![source.clone(), source];
     let provenance = Provenance { sources, flags: vec!["--dim b=2".into()] };
     let length = emit(&plans, &provenance, &target(), &path, &mut |_, _| {}).unwrap();
     let bytes = std::fs::read(&path).unwrap();
@@ -118,7 +121,7 @@ fn a_file_appears_whole_with_its_provenance() {
     let artifact = Artifact::open(&bytes).unwrap();
     let found = artifact.provenance();
     assert!(found.compiler.starts_with("m4c "), "{}", found.compiler);
-    assert_eq!((found.sources[0].name.as_str(), found.flags.len()), ("model.onnx", 1));
+    assert_eq!((found.sources[0].name.as_str(), found.sources.len(), found.flags.len()), ("model.onnx", 1, 1));
     emit(&plans, &provenance, &target(), &path, &mut |_, _| {}).unwrap();
     assert!(std::fs::read(&path).unwrap() == bytes, "equal input gives equal bytes");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");

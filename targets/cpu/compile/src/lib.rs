@@ -16,7 +16,7 @@ mod program;
 mod reduce;
 
 use m4c_exec_cpu::KERNELS;
-use m4c_exec_cpu::layout::F32_KN16;
+use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
 use m4c_ops::DType;
 use m4c_target::{Fused, Fusion, Lie, Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
 use std::io::{self, Write};
@@ -136,7 +136,9 @@ impl Target for CpuTarget {
 
     fn pack(&self, layout: &str, weight: Weight<'_>, out: &mut dyn Write) -> io::Result<()> {
         match layout {
-            F32_KN16 => pack::f32_kn16(weight, out),
+            F32_KN16 => pack::kn16(DType::F32, weight, out),
+            F16_KN16 => pack::kn16(DType::F16, weight, out),
+            BF16_KN16 => pack::kn16(DType::BF16, weight, out),
             other => {
                 let message = format!("the layout `{other}` is not of this target");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, message))

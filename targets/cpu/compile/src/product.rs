@@ -1,19 +1,26 @@
 //! Matrix products, and windows that slide over spatial axes.
 
 use crate::kernel::{by_type, call, dtype, number, numbers};
-use m4c_exec_cpu::layout::F32_KN16;
+use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
 use m4c_ops::{DType, Dim};
 use m4c_target::{Lowered, NodeView, Step, StepOperand};
 
 pub(crate) fn matmul(node: &NodeView<'_>) -> Result<Lowered, String> {
+    let dtype = dtype(node, 0)?;
     let right = node.operand(1);
-    let weights = right.is_some_and(|b| b.constant && b.fact.rank() == 2 && b.fact.dtype == DType::F32);
+    let weights = right.is_some_and(|b| b.constant && b.fact.rank() == 2);
+    let layout = match dtype {
+        DType::F32 => F32_KN16,
+        DType::F16 => F16_KN16,
+        DType::BF16 => BF16_KN16,
+        _ => return Ok(call(by_type("matmul", dtype), node, Vec::new())),
+    };
     if !weights {
-        return Ok(call(by_type("matmul", dtype(node, 0)?), node, Vec::new()));
+        return Ok(call(by_type("matmul", dtype), node, Vec::new()));
     }
-    let packed = StepOperand::Packed { operand: 1, layout: F32_KN16 };
+    let packed = StepOperand::Packed { operand: 1, layout };
     Ok(Lowered::Step(Step {
-        kernel: "matmul_packed_f32".into(),
+        kernel: by_type("matmul_packed", dtype),
         operands: vec![StepOperand::Plain(0), packed, StepOperand::Absent],
         params: Vec::new(),
     }))

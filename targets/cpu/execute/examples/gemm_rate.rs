@@ -1,7 +1,7 @@
 //! Prints how fast the heavy kernels are on this machine: `cargo run --release --example gemm_rate`.
 
 use m4c_exec_cpu::CPU;
-use m4c_exec_cpu::layout::{pack_f32_kn16, packed_len};
+use m4c_exec_cpu::layout::{pack_kn16, packed_len};
 use m4c_runtime::DType;
 use m4c_runtime::executor::{Dims, Executor, Shape, StepData, StepShape, Threads};
 use std::time::Instant;
@@ -73,7 +73,7 @@ fn main() {
         ] {
             let (x, w) = (numbers(m * k), numbers(k * n));
             let mut packed = vec![0.0; packed_len(k, n).expect("small enough")];
-            pack_f32_kn16(&w, k, n, n, 1, &mut packed);
+            pack_kn16(&w, k, n, n, 1, &mut packed);
             let operands = [(shape(&[m, k], m * k), &x[..]), (shape(&[k, n], packed.len()), &packed[..])];
             let packed = seconds("matmul_packed_f32", &operands, &[m, n], &[], threads);
             let operands = [(shape(&[m, k], m * k), &x[..]), (shape(&[k, n], k * n), &w[..])];

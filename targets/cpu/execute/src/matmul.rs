@@ -1,16 +1,15 @@
-//! `matmul_T` and `matmul_packed_f32`: matrix products.
+//! `matmul_T` and `matmul_packed_T`: matrix products.
 //!
 //! `matmul_T`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast.
-//! `matmul_packed_f32`: operands `x` `[.., k]`, `w` `[k, n]` in the layout [`F32_KN16`]; result `[.., n]`.
+//! `matmul_packed_T`: operands `x` `[.., k]`, `w` `[k, n]` in the layout `T_kn16` (see [`layout`]); result `[.., n]`.
 //!
 //! Both: optional operands `bias` of n elements and `residual` like the result; optional parameter `activation`, see
 //! [`epilogue`]. `bias` alone exists for every type, the others only for `f32`.
 //!
-//! [`F32_KN16`]: crate::layout::F32_KN16
+//! [`layout`]: crate::layout
 //! [`epilogue`]: crate::epilogue
 
 use crate::binary::broadcast_result;
-use crate::element::{Element, F32};
 use crate::epilogue::{self, Activation, Bias, Epilogue};
 use crate::gemm::{Columns, Product, Size, Stored, multiply};
 use crate::isa::Isa;
@@ -32,7 +31,12 @@ impl<E> Matmul<E> {
 }
 
 /// The product of rows and one packed matrix.
-pub(crate) struct MatmulPacked;
+pub(crate) struct MatmulPacked<E>(PhantomData<E>);
+
+impl<E> MatmulPacked<E> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
 
 struct Plan {
     size: Size,
@@ -127,42 +131,42 @@ impl<E: Numeric> Columns<E::Number> for Plain<'_, E> {
     }
 }
 
-fn packed_plan(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
-    let (x, out) = (operand(step, 0, F32::DTYPE)?, result(step, F32::DTYPE)?);
+fn packed_plan<E: Numeric>(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
+    let (x, out) = (operand(step, 0, E::DTYPE)?, result(step, E::DTYPE)?);
     let weights = present(step, 1).ok_or(Code::BadStep)?;
     let &[k, n] = &*weights.dims else { return Err(Code::BadStep) };
-    let bytes = packed_len(k, n).and_then(|len| len.checked_mul(size_of::<f32>()));
-    require(weights.dtype == F32::DTYPE && bytes == Some(weights.bytes) && weights.bytes <= isize::MAX as usize)?;
+    let bytes = packed_len(k, n).and_then(|len| len.checked_mul(size_of::<E::Raw>()));
+    require(weights.dtype == E::DTYPE && bytes == Some(weights.bytes) && weights.bytes <= isize::MAX as usize)?;
     let ([lead @ .., x_k], [out_lead @ .., out_n]) = (&*x, &*out) else { return Err(Code::BadStep) };
     require(*x_k == k && *out_n == n && lead == out_lead)?;
-    let activation = epilogue::check::<F32>(step, n, &out, step.params)?;
+    let activation = epilogue::check::<E>(step, n, &out, step.params)?;
     if count(&out) == 0 {
         return Ok((Size { groups: 0, rows: 0, cols: 0, k: 0 }, activation));
     }
     Ok((Size { groups: 1, rows: count(lead), cols: n, k }, activation))
 }
 
-impl Kernel for MatmulPacked {
+impl<E: Numeric> Kernel for MatmulPacked<E> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        packed_plan(step).map(|_| ())
+        packed_plan::<E>(step).map(|_| ())
     }
 
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
-        packed_plan(step).map_or(0, |(size, _)| size.scratch::<F32>(threads))
+        packed_plan::<E>(step).map_or(0, |(size, _)| size.scratch::<E>(threads))
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let (size, activation) = packed_plan(step)?;
-        let a: &[f32] = read(step, data.operands, 0)?;
-        let weights: &[f32] = read(step, data.operands, 1)?;
+        let (size, activation) = packed_plan::<E>(step)?;
+        let a: &[E::Raw] = read(step, data.operands, 0)?;
+        let weights: &[E::Raw] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
         let epilogue = Epilogue { bias, activation, residual: read_optional(step, data.operands, 3)? };
         let group = |_| Product {
-            rows: Stored::<F32> { matrix: a, k: size.k },
-            columns: Packed { weights, k: size.k },
+            rows: Stored::<E> { matrix: a, k: size.k },
+            columns: Packed::<E> { weights, k: size.k },
             epilogue,
         };
-        multiply::<F32, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+        multiply::<E, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
 
     fn work(&self, step: &StepShape<'_>) -> Work {
@@ -171,16 +175,30 @@ impl Kernel for MatmulPacked {
 }
 
 /// A matrix that lies in panels.
-struct Packed<'a> {
-    weights: &'a [f32],
+struct Packed<'a, E: Numeric> {
+    weights: &'a [E::Raw],
     k: usize,
 }
 
-impl Columns<f32> for Packed<'_> {
+impl<E: Numeric> Columns<E::Number> for Packed<'_, E> {
     #[inline(always)]
-    fn panels<'a>(&'a self, k: Range<usize>, cols: Range<usize>, _: &'a mut [f32]) -> (&'a [f32], usize) {
+    fn panels<'a>(
+        &'a self,
+        k: Range<usize>,
+        cols: Range<usize>,
+        space: &'a mut [E::Number],
+    ) -> (&'a [E::Number], usize) {
         let panel = self.k * PANEL;
-        let last = (cols.end - 1) / PANEL * panel + k.end * PANEL;
-        (&self.weights[cols.start / PANEL * panel + k.start * PANEL..last], panel)
+        if let Some(weights) = E::numbers(self.weights) {
+            let last = (cols.end - 1) / PANEL * panel + k.end * PANEL;
+            return (&weights[cols.start / PANEL * panel + k.start * PANEL..last], panel);
+        }
+        let widened = k.len() * PANEL;
+        for (first, space) in cols.step_by(PANEL).zip(space.chunks_exact_mut(widened)) {
+            let from = first / PANEL * panel + k.start * PANEL;
+            let from = &self.weights[from..from + widened];
+            space.iter_mut().zip(from).for_each(|(to, &raw)| *to = E::number(raw));
+        }
+        (space, widened)
     }
 }

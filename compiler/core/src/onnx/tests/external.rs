@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diagnostic::{Code, codes};
-use crate::onnx::{TensorData, TensorRef};
+use crate::onnx::{DataFiles, TensorData, TensorRef};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -216,7 +216,7 @@ fn many_tensors_of_a_missing_file_are_one_diagnostic() {
 
 #[test]
 fn a_model_is_found_by_its_bare_name_as_well() {
-    let external = crate::onnx::external::ExternalFiles::beside(Path::new("bare.onnx"));
+    let external = crate::onnx::external::ExternalFiles::beside(Path::new("bare.onnx"), DataFiles::default());
     let error = external.slice(
         "t",
         &elsewhere("t", ElementType::Uint8, &[1], &[("location", "no-such-file")]).external_data,

@@ -80,12 +80,19 @@ fn plausible(random: &mut Random, dtype: DType, sizes: &[usize]) -> Shape {
     Shape { dtype, dims: sizes, bytes }
 }
 
+fn packed_bytes(dtype: DType, sizes: &[usize]) -> usize {
+    let bytes = packed_len(sizes[0], sizes[1]).and_then(|len| dtype.byte_len(len as u64));
+    bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0)
+}
+
 /// The sizes of a product that fits, one of which is then often changed.
 fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec<i64>) {
     let mut part = || if random.below(12) == 0 { 0 } else { 1 + random.below(5) };
     let (batch, m, k, n) = (part(), part(), part(), part());
     let (mut operands, mut result, mut params) = match name {
-        "matmul_packed_f32" => (vec![vec![m, k], vec![k, n], vec![n], vec![m, n]], vec![m, n], vec![]),
+        _ if name.starts_with("matmul_packed") => {
+            (vec![vec![m, k], vec![k, n], vec![n], vec![m, n]], vec![m, n], vec![])
+        }
         "matmul_ordered_f32" => (vec![vec![batch, m, k], vec![n, batch, k]], vec![batch, m, n], vec![1, 2, 0]),
         _ if name.starts_with("matmul") => {
             (vec![vec![batch, m, k], vec![k, n], vec![n], vec![batch, m, n]], vec![batch, m, n], vec![])
@@ -177,8 +184,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         let shapes = operands.iter().enumerate().map(|(index, dims)| {
             let mut shape = plausible(random, from, dims);
             if name.starts_with("matmul_packed") && index == 1 {
-                let len = packed_len(dims[0], dims[1]);
-                shape.bytes = len.and_then(|len| len.checked_mul(4)).unwrap_or(0);
+                shape.bytes = packed_bytes(from, dims);
             }
             (index < 2 || random.below(2) == 0).then_some(shape)
         });
@@ -214,7 +220,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         };
         let mut shape = plausible(random, dtype, &sizes);
         if name.starts_with("matmul_packed") && index == 1 && sizes.len() == 2 {
-            shape.bytes = packed_len(sizes[0], sizes[1]).and_then(|len| len.checked_mul(4)).unwrap_or(0);
+            shape.bytes = packed_bytes(dtype, &sizes);
         }
         operands.push((!rarely(random)).then_some(shape));
     }

@@ -3,7 +3,7 @@
 use crate::harness::{Random, Tensor, accepts, coordinates, count, near, position, run, shape};
 use m4c_exec_cpu::CPU;
 use m4c_exec_cpu::epilogue::Activation;
-use m4c_exec_cpu::layout::{pack_f32_kn16, packed_len};
+use m4c_exec_cpu::layout::{pack_kn16, packed_len};
 use m4c_runtime::DType;
 use m4c_runtime::executor::{Dims, Executor, Shape, SingleThread, StepData, StepShape, Threads};
 
@@ -104,7 +104,7 @@ impl Extra<'_> {
 fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], extra: Extra<'_>, threads: &dyn Threads) -> Vec<f32> {
     let Extra { bias, residual, .. } = extra;
     let mut weights = vec![f32::NAN; packed_len(k, n).unwrap()];
-    pack_f32_kn16(w, k, n, n, 1, &mut weights);
+    pack_kn16(w, k, n, n, 1, &mut weights);
     let mut dims = x.dims.clone();
     *dims.last_mut().unwrap() = n;
     let shape = |dims: &[usize], bytes| Shape { dtype: DType::F32, dims: Dims::new(dims).unwrap(), bytes };
@@ -154,6 +154,40 @@ fn packed_matmul_agrees_with_the_sum_of_products() {
             let products = (0..k).map(|at| f64::from(x.f32()[i * k + at]) * f64::from(w.f32()[at * n + j]));
             let exact = products.sum::<f64>() + bias.map_or(0.0, |bias| f64::from(bias.f32()[j]));
             assert!(near(got, exact, 2e-5), "{dims:?} {n}: {got} {exact}");
+        }
+    }
+}
+
+#[test]
+fn packed_half_precision_gives_the_bits_of_the_plain_product() {
+    let mut random = Random(25);
+    for round in 0..120 {
+        let (dtype, name) = [(DType::F16, "f16"), (DType::Bf16, "bf16")][round % 2];
+        let (m, k, n) = (size(&mut random), size(&mut random), size(&mut random));
+        // Patterns of no special value: the top of the exponent is not set in either type.
+        let mut halves =
+            |dims: &[usize]| -> Vec<u16> { (0..count(dims)).map(|_| random.bits() as u16 & 0xbfff).collect() };
+        let (x, w) = (halves(&[m, k]), halves(&[k, n]));
+        let (x, w) = (Tensor::new(dtype, &[m, k], &x), Tensor::new(dtype, &[k, n], &w));
+        let plain = run(&format!("matmul_{name}"), &[Some(&x), Some(&w)], dtype, &[m, n], &[]).unwrap();
+        let mut panels = vec![u16::MAX; packed_len(k, n).unwrap()];
+        pack_kn16(w.as_slice::<u16>(), k, n, n, 1, &mut panels);
+        let shape = |dims: &[usize], bytes| Shape { dtype, dims: Dims::new(dims).unwrap(), bytes };
+        let operands = [Some(x.shape()), Some(shape(&[k, n], 2 * panels.len()))];
+        let results = [shape(&[m, n], 2 * m * n)];
+        let step = StepShape { operands: &operands, results: &results, params: &[] };
+        let kernel = CPU.kernel(&format!("matmul_packed_{name}")).unwrap();
+        kernel.check(&step).unwrap();
+        for threads in [&SingleThread as &dyn Threads, &crate::harness::Scoped(5)] {
+            let mut out = vec![0u16; m * n];
+            let mut scratch = vec![0u64; kernel.scratch(&step, threads.count()).div_ceil(8)];
+            let data = StepData {
+                operands: &[x.data(), bytemuck::cast_slice(&panels)],
+                results: &mut [bytemuck::cast_slice_mut(&mut out)],
+                scratch: bytemuck::cast_slice_mut(&mut scratch),
+            };
+            kernel.run(&step, data, threads).unwrap();
+            assert_eq!(out, plain.as_slice::<u16>(), "{name} {m} x {k} x {n}");
         }
     }
 }
