@@ -50,7 +50,7 @@ def bar(one, end, top, color, label):
 
 def legend(index, name):
     at = LEFT + 150 * index
-    return f"<rect x='{at}' y='32' width='11' height='11' fill='{COLORS[index]}'/>" + text(at + 16, 42, f"than {name}", "")
+    return f"<rect x='{at}' y='32' width='11' height='11' fill='{COLORS[index]}'/>" + text(at + 16, 42, name, "")
 
 
 def text(x, y, words, style):

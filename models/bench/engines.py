@@ -60,7 +60,7 @@ NAMES = ("m4c", *SESSIONS)
 def version(name, m4c):
     """The version of an engine, or None where it is not there."""
     if name == "m4c":
-        return subprocess.run([m4c, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+        return output_of([m4c, "--version"]).split()[1]
     import importlib.metadata
 
     try:

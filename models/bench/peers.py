@@ -26,8 +26,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 COMMANDS = ("prepare", "measure", "report", "all")
-# Relative to the largest magnitude of an output: engines sum in different orders.
-TOLERANCE = 1e-3
 
 
 def arguments():
@@ -119,7 +117,7 @@ def difference(path, reference):
 
 
 def agrees(entry):
-    return entry.get("off", float("inf")) <= TOLERANCE
+    return entry.get("off", float("inf")) <= report.TOLERANCE
 
 
 def show(name, engine, entry):
@@ -144,6 +142,18 @@ def measure(name, given, found, versions):
             rounds.append(got)
             middle = sorted(got["times"])[len(got["times"]) // 2]
             print(f"{name}: turn {turn + 1}: {engine} {1e3 * middle:.3f} ms", file=sys.stderr, flush=True)
+
+
+def revision(m4c):
+    """Of the repository that m4c was built from, where that is sure: it is newer than the last commit, and nothing changed."""
+    def git(*words):
+        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True).stdout.strip()
+
+    committed = git("log", "-1", "--format=%ct %h")
+    if not committed or git("status", "--porcelain", "--untracked-files=no"):
+        return ""
+    seconds, revision = committed.split()
+    return f" ({revision})" if m4c.stat().st_mtime > int(seconds) else ""
 
 
 def machine():
@@ -171,6 +181,7 @@ def main():
     failed = []
     if given.command != "report":
         versions = {name: engines.version(name, given.m4c) for name in ("m4c", *given.engines.split(","))}
+        versions["m4c"] += revision(given.m4c)
         for engine in [name for name, found in versions.items() if found is None]:
             print(f"{engine} is not installed, and not measured; --install installs it", file=sys.stderr)
             del versions[engine]

@@ -4,12 +4,15 @@ import math
 import statistics
 from pathlib import Path
 
+import cases
 import chart
 
 PEERS = {"onnxruntime": "onnxruntime", "openvino": "OpenVINO"}
 ORDER = {"m4c": "m4c"} | PEERS
 # Closer than this, two engines are as fast as each other: rounds of one engine differ as much.
 EQUAL = 0.03
+# By how much outputs may differ, relative to the largest magnitude: engines sum in different orders.
+TOLERANCE = 1e-3
 
 
 def engine_summary(entry):
@@ -39,7 +42,10 @@ def ratio(theirs, ours):
 def summary(results):
     """What is reported of each model: the engines' numbers, and how many times as fast as a peer m4c is."""
     out = {}
-    for name, found in results.get("models", {}).items():
+    models = results.get("models", {})
+    order = [*(name for name in cases.CASES if name in models), *(name for name in models if name not in cases.CASES)]
+    for name in order:
+        found = models[name]
         all_engines = {engine: engine_summary(entry) for engine, entry in found.get("engines", {}).items()}
         row = {key: found.get(key) for key in ("what", "threads", "compile", "artifact_bytes")}
         row["engines"] = all_engines
@@ -79,6 +85,8 @@ def verdicts(rows):
         parts += [f"faster on {listed(won)}"] if won else []
         over = f"Over all {len(ratios)} models m4c is {mean:.2f} times as fast (geometric mean)."
         lines.append(f"* {'; '.join(parts)}. {over}")
+    if missing := [name for name in cases.CASES if name not in rows]:
+        lines.append(f"* Not measured: {listed(missing)}.")
     for name, row in rows.items():
         for engine in row["disagreeing"]:
             lines.append(f"* The outputs of {ORDER[engine]} for {name} differ from those of m4c: it was not timed.")
@@ -89,6 +97,11 @@ def verdicts(rows):
 
 def milliseconds(seconds):
     return f"{1e3 * seconds:,.{0 if seconds >= 10 else 1 if seconds >= 0.1 else 2}f}".replace(",", " ")
+
+
+def spread(found):
+    """The median, and by how much turns differ, where there were several."""
+    return milliseconds(found["median"]) + (f" ± {found['spread']:.0%}" if found["rounds"] > 1 else "")
 
 
 def table(heads, rows):
@@ -103,7 +116,7 @@ def time_table(rows):
         cells = [f"`{name}` {row['what']}"]
         for engine in ORDER:
             found = row["engines"].get(engine)
-            cells.append(f"{milliseconds(found['median'])} ± {found['spread']:.0%}" if found else "–")
+            cells.append(spread(found) if found else "–")
         cells += [f"{row['ratios'][peer]:.2f}" if peer in row.get("ratios", {}) else "–" for peer in PEERS]
         body.append(cells)
     means = ["**geometric mean**", *[""] * len(ORDER)]
@@ -148,16 +161,17 @@ def write(results, page):
         "## Who is faster", "", *verdicts(rows), "",
         f"![How many times as fast as others m4c is]({picture.name})", "",
         "## Time of a run", "", *time_table(rows), "",
-        "Times are medians over all runs; ± is how far the median of a turn lies from it at most. The last columns are the other's",
-        "time by m4c's, above 1 where m4c is faster: the median over turns, since both have the same machine within a turn.", "",
+        "Times are medians over all runs; ± is how far the median of a turn lies from it at most, if there were several. The",
+        "last columns are the other's time by m4c's, above 1 where m4c is faster: the median over turns, since both have the same",
+        "machine within a turn.", "",
         "## Memory and time to load", "", *other_table(rows), "",
         "Memory is the peak of the whole process while it loads and runs: for m4c with the file that it maps, for the others with",
         "Python and NumPy, about 60 MiB. To load is to make a session ready to run. m4c compiles once, ahead of time; the others",
         "optimize the graph whenever they load.", "",
         "## How it is measured", "",
         "* Full-size architectures with random weights (MiniLM has real ones), exported by `models/export.py`; f32 throughout.",
-        f"* Before anything is timed, outputs must agree within {1e-3:g} of the largest magnitude.",
-        f"* The engines take turns, {span(rounds)} rounds, each in a fresh process that warms up first; {span(runs)} timed runs an engine.",
+        f"* Before anything is timed, outputs must agree within {TOLERANCE:g} of the largest magnitude.",
+        f"* The engines take turns, {span(rounds)} times, each in a fresh process that warms up first; {span(runs)} timed runs an engine.",
         "* onnxruntime: all optimizations, intra-op threads as above, one inter-op thread. OpenVINO: f32 as inference precision,",
         "  one stream, latency hint. m4c: one artifact for all x86-64 processors, compiled with symbolic sizes.",
     ]

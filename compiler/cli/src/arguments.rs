@@ -29,6 +29,7 @@ Exit codes:
     0    fine
     1    the model, the artifact or a comparison fails
     2    wrong usage
+    3    a condition of `m4c compile --fail-on` does not hold
     101  a bug of m4c; please report it";
 
 /// The commands in the order of the help.
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Run(command::run::Run),
     Bench(command::bench::Bench),
     Inspect(command::inspect::Inspect),
+    Diff(command::diff::Diff),
     Verify(command::verify::Verify),
     Ops(command::ops::Ops),
     Phases(command::phases::Phases),
@@ -104,13 +106,16 @@ mod tests {
         assert_eq!(refused("m4c compile a.onnx -o b --stop-after emit"), InvalidValue);
         assert_eq!(refused("m4c compile a.onnx --stop-after lower --emit onnx"), MissingRequiredArgument);
         assert_eq!(refused("m4c compile a.onnx -o b --dump-dir d"), MissingRequiredArgument);
+        assert_eq!(refused("m4c compile a.onnx -o b --fail-on size>1"), ValueValidation);
+        assert_eq!(refused("m4c compile a.onnx --stop-after lower --fail-on steps>1"), ArgumentConflict);
+        assert_eq!(refused("m4c diff a.m4fw"), MissingRequiredArgument);
         assert_eq!(refused("m4c run a.m4fw --size n=1"), MissingRequiredArgument);
         assert_eq!(refused("m4c run a.m4fw --threads 0"), ValueValidation);
         assert_eq!(refused("m4c run a.m4fw --bound n"), ValueValidation);
         assert_eq!(refused("m4c run a.m4fw --input x"), ValueValidation);
         assert_eq!(refused("m4c bench"), MissingRequiredArgument);
         assert_eq!(refused("m4c bench a.m4fw --runs 0"), ValueValidation);
-        assert_eq!(refused("m4c bench a.m4fw --seconds -1"), ValueValidation);
+        assert_eq!(refused("m4c bench a.m4fw --seconds=-1"), ValueValidation);
         assert_eq!(refused("m4c bench a.m4fw --runs 1 --seconds 1"), ArgumentConflict);
         assert_eq!(refused("m4c explain M4C9999"), ValueValidation);
         assert_eq!(refused("m4c completions dos"), InvalidValue);

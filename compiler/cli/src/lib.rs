@@ -9,8 +9,10 @@ mod chosen;
 mod command;
 mod comparison;
 mod console;
+mod dependencies;
 mod engine;
 mod execute;
+mod fail_on;
 mod inputs;
 mod limits;
 mod phase;
@@ -31,7 +33,7 @@ pub use reference::{Page, pages, reference};
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use console::Console;
-use m4c_compiler::diagnostic::{Diagnostics, Location, codes};
+use m4c_compiler::diagnostic::{Diagnostics, Location, Severity, codes};
 use std::process::ExitCode;
 
 /// Does what the command line says.
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(console),
         Command::Bench(command) => command.run(console),
         Command::Inspect(command) => command.run(console),
+        Command::Diff(command) => return command.run(console),
         Command::Verify(command) => command.run(console),
         Command::Ops(command) => command.run(console),
         Command::Phases(command) => command.run(console),
@@ -61,10 +64,18 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What `m4c compile --fail-on` ends with.
+const LIMIT_EXCEEDED: u8 = 3;
+
 /// Wrong usage is also what only the model's dimensions reveal.
 fn exit_code(diagnostics: &Diagnostics) -> u8 {
     let typed_wrong =
         diagnostics.iter().all(|diagnostic| diagnostic.code == codes::DIM_SYNTAX && diagnostic.at == Location::None);
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity >= Severity::Error);
+    let mut codes = errors.map(|diagnostic| diagnostic.code).peekable();
+    if codes.peek().is_some() && codes.all(|code| code == codes::LIMIT_EXCEEDED) {
+        return LIMIT_EXCEEDED;
+    }
     if typed_wrong && !diagnostics.is_empty() { 2 } else { diagnostics.exit_code() }
 }
 
@@ -85,6 +96,11 @@ mod tests {
         assert_eq!(exit_code(&Diagnostics::new()), 0);
         assert_eq!(exit_code(&error(codes::NOT_ONNX)), 1);
         assert_eq!(exit_code(&error(codes::DIM_SYNTAX)), 2);
+        let mut exceeded = error(codes::LIMIT_EXCEEDED);
+        exceeded.push(Diagnostic::warning(codes::DIM_UNKNOWN, "x"));
+        assert_eq!(exit_code(&exceeded), 3);
+        exceeded.push(Diagnostic::error(codes::NOT_ONNX, "x"));
+        assert_eq!(exit_code(&exceeded), 1);
         let in_manifest = Diagnostic::error(codes::DIM_SYNTAX, "x").at(Path::new("m4.toml"));
         assert_eq!(exit_code(&in_manifest.into()), 1);
         assert_eq!(exit_code(&Diagnostic::bug(codes::INTERNAL, "x").into()), 101);

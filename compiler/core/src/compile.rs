@@ -13,7 +13,8 @@ use crate::recognize::recognize;
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,9 @@ pub struct Report {
     pub programs: Vec<ProgramReport>,
     /// Size of the artifact in bytes.
     pub artifact_bytes: u64,
+    /// The models, and the files with their weights, each once.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
 }
 
 /// What a compilation did with one program.
@@ -130,8 +134,11 @@ pub fn compile(
         plans.push(planned(&lowered.graph, uses, target, &mut lowered.report, observer)?);
         diagnostics.extend(lowered.diagnostics);
         sources.extend(lowered.sources);
+        report.files.extend(lowered.files);
         report.programs.push(lowered.report);
     }
+    let mut seen = BTreeSet::new();
+    report.files.retain(|file| seen.insert(file.clone()));
     unused_dims(project, &report.programs, &mut diagnostics);
     if diagnostics.has_errors() {
         return Err(diagnostics);
@@ -157,6 +164,7 @@ struct Graphs {
     report: ProgramReport,
     diagnostics: Diagnostics,
     sources: Vec<Source>,
+    files: Vec<PathBuf>,
 }
 
 fn graphs(
@@ -196,7 +204,7 @@ fn graphs(
     report.symbols = graph.ranges.iter().map(|(name, range)| (name.clone(), range.to_string())).collect();
     report.guards = graph.guards.iter().map(ToString::to_string).collect();
     let sources = sources(&file, &graph);
-    Ok(Graphs { graph, report, diagnostics, sources })
+    Ok(Graphs { graph, report, diagnostics, sources, files: file.files() })
 }
 
 fn timed(

@@ -2,11 +2,12 @@
 
 use super::Outcome;
 use crate::console::Console;
+use crate::fail_on::{self, Condition};
 use crate::phase::GraphPhase;
-use crate::size;
 use crate::table::{Align, Table, bytes, count};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
 use crate::watch::Watch;
+use crate::{dependencies, size};
 use m4c_compiler::compile::{self, ProgramReport, Report};
 use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::onnx_out::write_onnx;
@@ -66,6 +67,21 @@ pub(crate) struct Compile {
     #[arg(long, value_name = "FORMAT", requires = "output", help_heading = "Looking inside")]
     emit: Option<Format>,
 
+    /// Fail where a size is exceeded, as in 'arena>64MB,artifact>200MB,steps>500'; may be repeated
+    ///
+    /// arena is the working memory of a program with one thread, for the largest sizes of all its dimensions: each needs
+    /// an upper bound, from the model or from --dim NAME=LOW..HIGH. artifact is the whole file, weights what constants take
+    /// in it, steps those of a program. kB, MB and GB are powers of 1000; KiB, MiB and GiB of 1024. What is exceeded is
+    /// named, no artifact is written, and the exit code is 3.
+    #[arg(long, value_name = "CONDITIONS", value_delimiter = ',', conflicts_with_all = ["stop_after", "emit"], help_heading = "Builds")]
+    fail_on: Vec<Condition>,
+
+    /// Write a rule for make that names every file that the artifact was made from
+    ///
+    /// These are the model, the files with its weights, and the m4.toml; ninja reads the rule as a depfile.
+    #[arg(long, value_name = "FILE.d", conflicts_with_all = ["stop_after", "emit"], help_heading = "Builds")]
+    emit_deps: Option<PathBuf>,
+
     /// Print the time of each phase
     #[arg(long, help_heading = "Reports")]
     timings: bool,
@@ -94,6 +110,9 @@ Examples:
     m4c compile encoder.onnx --stop-after import --dump import
     m4c compile encoder.onnx -o lowered.onnx --emit onnx
 
+  Hold a budget, and tell make what the artifact depends on:
+    m4c compile encoder.onnx -o encoder.m4fw --dim batch=1..8 --fail-on arena>64MB,steps>2000 --emit-deps encoder.d
+
   Join several models:
     m4c compile m4.toml -o firmware.m4fw --timings";
 
@@ -114,7 +133,7 @@ impl Compile {
         let dumps: Vec<Phase> = self.dump.iter().map(|phase| phase.0).collect();
         let mut watch = Watch::new(console, &dumps, self.dump_dir.as_deref());
         let (report, warnings) = match (self.emit, self.stop_after, &self.output) {
-            (None, None, Some(output)) => compile::compile(&project, &*target, output, &mut watch)?,
+            (None, None, Some(output)) => self.artifact(&project, &*target, output, &mut watch)?,
             (_, stop_after, _) => {
                 let last = stop_after.map_or(Phase::Lower, |phase| phase.0);
                 (self.graphs(&project, &*target, last, &mut watch)?, Diagnostics::new())
@@ -123,6 +142,26 @@ impl Compile {
         let timings = watch.finish()?;
         self.print(console, report, &timings, start.elapsed())?;
         Ok(warnings)
+    }
+
+    fn artifact(
+        &self,
+        project: &Project,
+        target: &dyn Target,
+        output: &Path,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Report, Diagnostics), Diagnostics> {
+        let (report, warnings) = if self.fail_on.is_empty() {
+            compile::compile(project, target, output, watch)?
+        } else {
+            fail_on::compile_within(&self.fail_on, output, |path| compile::compile(project, target, path, watch))?
+        };
+        if let Some(path) = &self.emit_deps {
+            let manifest = is_manifest(&self.model).then(|| self.model.clone());
+            let files: Vec<PathBuf> = manifest.into_iter().chain(report.files.iter().cloned()).collect();
+            dependencies::write(path, output, &files)?;
+        }
+        Ok((report, warnings))
     }
 
     fn graphs(

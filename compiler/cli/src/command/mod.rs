@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod compile;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod ops;

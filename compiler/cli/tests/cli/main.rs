@@ -1,7 +1,9 @@
 //! The binary as its users have it: text in, text and exit codes out.
 
 mod bench;
+mod builds;
 mod compile;
+mod diff;
 mod harness;
 mod information;
 mod inspect;

@@ -72,6 +72,14 @@ impl ExternalFiles {
         })
     }
 
+    /// Where the files are that were opened, spelled as in the model and in order.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths: Vec<PathBuf> = opened.by_location.keys().map(|location| self.folder.join(location)).collect();
+        paths.sort();
+        paths
+    }
+
     fn open(&self, tensor: &str, location: &str) -> Result<Arc<Source>, Diagnostic> {
         // A panic elsewhere cannot leave the maps half changed: each insertion is one step.
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);

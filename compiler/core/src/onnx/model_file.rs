@@ -45,7 +45,12 @@ impl ModelFile {
         self.source.path()
     }
 
-    /// The same, shared, for the many places that name it.
+    /// It, and the files with weights that were read so far.
+    pub fn files(&self) -> Vec<PathBuf> {
+        [self.path().to_owned()].into_iter().chain(self.external.paths()).collect()
+    }
+
+    /// The path of the model, shared, for the many places that name it.
     pub(super) fn label(&self) -> &Arc<Path> {
         &self.label
     }

@@ -55,4 +55,11 @@ codes! {
         example: "m4c verify model.onnx --against tract",
         remedy: "Build m4c again with the cargo feature that the message names.",
     }
+    LIMIT_EXCEEDED = 831 {
+        title: "what was compiled is larger than allowed",
+        explanation: "A condition of --fail-on does not hold. The arena can only be computed where every dimension has an \
+                      upper bound.",
+        example: "m4c compile model.onnx -o model.m4fw --fail-on 'arena>64MB'",
+        remedy: "Bound dimensions more tightly with --dim, make the model smaller, or allow more.",
+    }
 }
