@@ -7,6 +7,7 @@ use crate::inputs::dtype_of;
 use crate::size::describe_symbol;
 use crate::targets;
 use m4c_compiler::diagnostic::Diagnostic;
+use m4c_ir::memory;
 use m4c_runtime::{
     Arena, Bounds, Code, Error, Observer, Port, Program, RunOptions, Session, SingleThread, StateBounds, States,
     ThreadPool, Threads,
@@ -39,6 +40,9 @@ pub(crate) fn execute(
     let fail = |error: Error| explain(&error, &program, inputs);
     let pool = if threads > 1 { Some(ThreadPool::new(threads).map_err(fail)?) } else { None };
     let threads_of: &dyn Threads = pool.as_ref().map_or(&SingleThread, |pool| pool);
+    let needs = program.memory(bounds, &targets::executors(), threads).map_err(fail)?;
+    let of_states = States::memory(program.artifact(), state_bounds).map_err(fail)?;
+    let _taken = memory::take_elements(&[needs.arena.saturating_add(needs.session).saturating_add(of_states)], 1)?;
     let mut session = Session::new(program, bounds, &targets::executors(), threads, Arena::Owned).map_err(fail)?;
     let mut states = States::new(program.artifact(), state_bounds, Arena::Owned).map_err(fail)?;
     let (plain, set) = inputs.split_at_checked(program.inputs().len()).unwrap_or((inputs, &[]));

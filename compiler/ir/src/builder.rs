@@ -13,14 +13,20 @@ use std::sync::Arc;
 
 /// Results of more elements than this, and than all operands have together, are left to the program.
 const FOLDED_ELEMENTS: usize = 4096;
+/// Once so many elements have been computed, everything else is left to the program.
+const FOLDED_IN_ALL: usize = 1 << 26;
+/// Values of more axes are refused.
+const MOST_AXES: usize = 32;
 
 /// Adds to a graph. A value whose content is known becomes a node only when a node needs it.
 pub struct GraphBuilder {
     pub(crate) graph: Graph,
     values: Vec<Built>,
     pub(crate) nodes: BTreeMap<ValueId, Value>,
+    /// How many elements were computed so far.
+    folded: usize,
     origins: BTreeSet<Arc<Origin>>,
-    /// The symbols of elements that the data decides.
+    /// Elements as sizes: symbols where the data decides them, and expressions of those.
     pub(crate) bound: BTreeMap<(ValueId, usize), Dim>,
     /// What became of values of graphs around, and of known ones, in the graph that is built now.
     pub(crate) local: BTreeMap<Value, ValueId>,
@@ -42,6 +48,7 @@ impl GraphBuilder {
             graph,
             values: Vec::new(),
             nodes: BTreeMap::new(),
+            folded: 0,
             origins: BTreeSet::new(),
             bound: BTreeMap::new(),
             local: BTreeMap::new(),
@@ -196,7 +203,7 @@ impl GraphBuilder {
         let known = known.filter(|_| op != &structural::bind::OP)?;
         let elements = fact.sizes()?.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
         let given: usize = known.iter().flatten().map(|tensor| tensor.len()).sum();
-        if elements > FOLDED_ELEMENTS.max(given) {
+        if elements > FOLDED_ELEMENTS.max(given) || self.folded > FOLDED_IN_ALL {
             return None;
         }
         match op.eval(&known, attrs) {
@@ -204,6 +211,15 @@ impl GraphBuilder {
             Err(EvalError::Symbolic) => None,
             Err(EvalError::Domain(what)) => Some(Err(op.refuse("domain", what))),
         }
+    }
+}
+
+/// Refuses sizes that are too long to work with.
+pub(crate) fn short<'d>(op: &'static Op, dims: impl Iterator<Item = &'d Dim>) -> Result<(), Violation> {
+    let mut dims = dims;
+    match dims.any(Dim::is_too_long) {
+        true => Err(op.refuse("short-sizes", "a size is too long an expression")),
+        false => Ok(()),
     }
 }
 
@@ -215,8 +231,17 @@ impl Build for GraphBuilder {
             operands.iter().map(|value| value.map(|value| &self.values[value.0 as usize].fact)).collect();
         let mut assumed: Vec<Guard> = Vec::new();
         let fact = op.infer(&facts, &attrs, &self.graph.symbols, &mut assumed)?;
+        if fact.rank() > MOST_AXES {
+            return Err(op.refuse("axes", format!("a result of {} axes, more than {MOST_AXES}", fact.rank())));
+        }
+        let sides = assumed.iter().flat_map(|guard| [&guard.left, &guard.right]);
+        short(op, fact.shape.iter().chain(sides))?;
         if let Some(folded) = self.fold(op, operands, &attrs, &fact) {
             let tensor = folded?;
+            self.folded = self.folded.saturating_add(tensor.len());
+            if let Data::Dim(dims) = tensor.data() {
+                short(op, dims.iter())?;
+            }
             if tensor.fact() == fact {
                 return Ok(self.constant(tensor));
             }

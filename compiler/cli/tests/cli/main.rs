@@ -2,6 +2,7 @@
 
 mod compile;
 mod harness;
+mod hostile;
 mod information;
 mod inspect;
 mod run;

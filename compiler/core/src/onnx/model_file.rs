@@ -1,9 +1,11 @@
 //! A model file: mapped, decoded, and checked as far as its own format goes.
 
+use super::decoded_size::decoded_size;
 use super::external::ExternalFiles;
 use super::message::{FunctionProto, GraphProto, ModelProto, TensorProto};
 use super::{Graph, Source, TensorRef, format_check};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use m4c_ir::memory::{self, Taken};
 use prost::bytes::Bytes;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ pub struct ModelFile {
     label: Arc<Path>,
     model: Arc<ModelProto>,
     external: ExternalFiles,
+    /// The decoded messages count as taken for as long as they are there.
+    _taken: Taken,
 }
 
 impl ModelFile {
@@ -34,10 +38,17 @@ impl ModelFile {
 
     fn from_source(source: Arc<Source>) -> Result<ModelFile, Diagnostic> {
         let path = source.path();
+        let taken = memory::take(decoded_size(source.bytes())).map_err(|error| Diagnostic::from(error).at(path))?;
         let model = format_check::decode(path, source.shared_bytes())?;
         check_ir_version(path, &model)?;
         check_opsets(path, &model)?;
-        Ok(ModelFile { label: Arc::from(path), external: ExternalFiles::beside(path), model: Arc::new(model), source })
+        Ok(ModelFile {
+            label: Arc::from(path),
+            external: ExternalFiles::beside(path),
+            model: Arc::new(model),
+            _taken: taken,
+            source,
+        })
     }
 
     /// Where the model is.
