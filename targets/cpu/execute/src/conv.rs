@@ -1,14 +1,16 @@
 //! `conv_T`: convolution over one to three spatial axes.
 //!
-//! Operands: `x` `[n, c, ..]`, `w` `[o, c / groups, ..]`, optional `bias` of o elements. Parameters: `groups`, then for
-//! each spatial axis `stride`, `dilation`, `pad_low`, `pad_high`. It is a matrix product of the weights and the windows of
+//! Operands: `x` `[n, c, ..]`, `w` `[o, c / groups, ..]`, optional `bias` of o elements, optional `residual` like the
+//! result. Parameters: `groups`, then for each spatial axis `stride`, `dilation`, `pad_low`, `pad_high`, then optionally
+//! `activation`; it and `residual` exist only for `f32`, see [`epilogue`](crate::epilogue). It is a matrix product of the weights and the windows of
 //! `x`, which are laid out panel by panel while they are needed.
 
-use crate::gemm::{Bias, Columns, Product, Row, Size, Stored, multiply};
+use crate::epilogue::{self, Activation, Bias, Epilogue};
+use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::{Body, Isa, Vector};
 use crate::layout::PANEL;
 use crate::number::{Number, Numeric};
-use crate::step::{count, operand, optional, read, read_optional, require, result, scratch, write};
+use crate::step::{count, operand, read, read_optional, require, result, scratch, write};
 use crate::tiles::{Grid, Tile, share};
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -31,6 +33,7 @@ struct Plan {
     size: Size,
     groups: usize,
     window: Window,
+    activation: Activation,
 }
 
 /// How the windows lie in the input.
@@ -45,11 +48,6 @@ struct Window {
 }
 
 fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
-    let bias = match step.operands.len() {
-        2 => None,
-        3 => optional(step, 2, E::DTYPE)?,
-        _ => return Err(Code::BadStep),
-    };
     let (x, w, out) = (operand(step, 0, E::DTYPE)?, operand(step, 1, E::DTYPE)?, result(step, E::DTYPE)?);
     let ([n, c, input @ ..], [o, c_group, kernel @ ..], [out_n, out_o, output @ ..]) = (&*x, &*w, &*out) else {
         return Err(Code::BadStep);
@@ -58,8 +56,10 @@ fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
     require((1..=SPACE).contains(&space) && kernel.len() == space && output.len() == space)?;
     let (&groups, axes) = step.params.split_first().ok_or(Code::BadStep)?;
     let groups = usize::try_from(groups).map_err(|_| Code::BadStep)?;
-    require(groups > 0 && n == out_n && o == out_o && o % groups == 0 && axes.len() == 4 * space)?;
-    require(c_group.checked_mul(groups) == Some(*c) && bias.is_none_or(|bias| count(&bias) == *o))?;
+    let (axes, activation) = axes.split_at_checked(4 * space).ok_or(Code::BadStep)?;
+    let activation = epilogue::check::<E>(step, *o, &out, activation)?;
+    require(groups > 0 && n == out_n && o == out_o && o % groups == 0)?;
+    require(c_group.checked_mul(groups) == Some(*c))?;
     let ones = [1; SPACE];
     let mut window = Window { input: ones, kernel: ones, output: ones, stride: ones, dilation: ones, low: [0; SPACE] };
     for (axis, params) in axes.chunks_exact(4).enumerate() {
@@ -84,7 +84,7 @@ fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
         window.low[at] = low;
     }
     if count(&out) == 0 {
-        return Ok(Plan { size: Size { groups: 0, rows: 0, cols: 0, k: 0 }, groups, window });
+        return Ok(Plan { size: Size { groups: 0, rows: 0, cols: 0, k: 0 }, groups, window, activation });
     }
     let pointwise = window.kernel == ones && window.stride == ones && window.input == window.output;
     if pointwise && window.low == [0; SPACE] {
@@ -94,7 +94,7 @@ fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
     }
     let k = c_group.checked_mul(count(kernel)).ok_or(Code::BadStep)?;
     let size = Size { groups: n * groups, rows: o / groups, cols: count(output), k };
-    Ok(Plan { size, groups, window })
+    Ok(Plan { size, groups, window, activation })
 }
 
 impl<E: Numeric> Kernel for Conv<E> {
@@ -112,13 +112,22 @@ impl<E: Numeric> Kernel for Conv<E> {
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let Plan { size, groups, window } = plan::<E>(step)?;
+        let Plan { size, groups, window, activation } = plan::<E>(step)?;
         let x: &[E::Raw] = read(step, data.operands, 0)?;
         let w: &[E::Raw] = read(step, data.operands, 1)?;
         let bias: Option<&[E::Raw]> = read_optional(step, data.operands, 2)?;
+        let residual: Option<&[E::Raw]> = read_optional(step, data.operands, 3)?;
+        let epilogue = |group: usize| {
+            let (channel, matrix) = (group % groups * size.rows, size.rows * size.cols);
+            Epilogue {
+                bias: bias.map_or(Bias::None, |bias| Bias::PerRow(&bias[channel..][..size.rows])),
+                activation,
+                residual: residual.map(|all| &all[group * matrix..][..matrix]),
+            }
+        };
         let (out, scratch) = (write(step, data.results)?, scratch(data.scratch)?);
         if size.rows == 1 {
-            let direct = Direct::<E> { x, w, bias, size, groups, window };
+            let direct = Direct::<E, _> { x, w, epilogue, size, groups, window };
             return direct.run_on(Isa::best(), out, scratch, threads);
         }
         // Groups of all batches follow one another in `x`, and those of one batch in `w`.
@@ -128,7 +137,7 @@ impl<E: Numeric> Kernel for Conv<E> {
             Product {
                 rows: Stored::<E>(&w[of_weights * size.rows * size.k..][..size.rows * size.k]),
                 columns: Windows::<E> { x: &x[index * channels..][..channels], window },
-                bias: bias.map_or(Bias::None, |bias| Bias::PerRow(&bias[of_weights * size.rows..][..size.rows])),
+                epilogue: epilogue(index),
             }
         };
         multiply::<E, _, _>(Isa::best(), &size, group, out, scratch, threads)
@@ -137,10 +146,10 @@ impl<E: Numeric> Kernel for Conv<E> {
 
 /// A convolution with one output channel in each group, such as a depthwise one: too low for a matrix product, which
 /// would lay out every window for a single use.
-struct Direct<'a, E: Numeric> {
+struct Direct<'a, E: Numeric, F> {
     x: &'a [E::Raw],
     w: &'a [E::Raw],
-    bias: Option<&'a [E::Raw]>,
+    epilogue: F,
     size: Size,
     groups: usize,
     window: Window,
@@ -159,7 +168,7 @@ fn direct_piece<E: Numeric>(grid: &Grid) -> usize {
     if E::IS_NUMBER { 0 } else { grid.tile_rows.min(grid.rows) * grid.cols }
 }
 
-impl<E: Numeric> Direct<'_, E> {
+impl<'a, E: Numeric, F: Fn(usize) -> Epilogue<'a, E::Raw> + Sync> Direct<'a, E, F> {
     fn run_on(
         &self,
         isa: Isa,
@@ -175,17 +184,18 @@ impl<E: Numeric> Direct<'_, E> {
 }
 
 /// Some lines of the result along the last axis.
-struct DirectTile<'a, E: Numeric> {
-    direct: &'a Direct<'a, E>,
+struct DirectTile<'a, 'd, E: Numeric, F> {
+    direct: &'a Direct<'d, E, F>,
     tile: Tile<'a, E::Number>,
 }
 
-impl<E: Numeric> Body for DirectTile<'_, E> {
+impl<'d, E: Numeric, F: Fn(usize) -> Epilogue<'d, E::Raw>> Body for DirectTile<'_, 'd, E, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(mut self) {
-        let &Direct { x, w, bias, size, groups, window } = self.direct;
+        let &Direct { x, w, ref epilogue, size, groups, window } = self.direct;
+        let epilogue = epilogue(self.tile.group);
         let Window { input, kernel, output, stride, dilation, low } = window;
         let channels = x.len() / size.groups;
         let x = &x[self.tile.group * channels..][..channels];
@@ -193,6 +203,7 @@ impl<E: Numeric> Body for DirectTile<'_, E> {
         let w = &w[channel * size.k..][..size.k];
         for row in 0..self.tile.rows {
             let at = [(self.tile.row + row) / output[1], (self.tile.row + row) % output[1]];
+            let first = (self.tile.row + row) * output[2];
             let out = self.tile.row_mut(row);
             out.fill(E::Number::default());
             for (lines, weights) in w.chunks_exact(kernel[2]).enumerate() {
@@ -224,10 +235,7 @@ impl<E: Numeric> Body for DirectTile<'_, E> {
                     }
                 }
             }
-            if let Some(bias) = bias {
-                let bias = E::number(bias[channel]);
-                out.iter_mut().for_each(|out| *out = out.plus(bias));
-            }
+            epilogue.apply::<E>(0, first, size.cols, out);
         }
     }
 }
@@ -306,8 +314,9 @@ mod tests {
                 low: [0, 1, 0],
             };
             let size = Size { groups: 2, rows: 1, cols: count(&output), k: 12 };
-            let bias = Some(&numbers[7..9]);
-            let direct = Direct::<F32> { x: &numbers[..1600], w: &numbers[1600..1624], bias, size, groups: 2, window };
+            let epilogue = |group: usize| Epilogue { bias: Bias::PerRow(&numbers[7 + group..]), ..Epilogue::NONE };
+            let (x, w) = (&numbers[..1600], &numbers[1600..1624]);
+            let direct = Direct::<F32, _> { x, w, epilogue, size, groups: 2, window };
             let results = Isa::all().into_iter().map(|isa| {
                 let mut out = vec![f32::NAN; 2 * size.cols];
                 direct.run_on(isa, &mut out, &mut [], &SingleThread).unwrap();

@@ -4,6 +4,7 @@
 //! on the number of threads nor on how the work is cut. Real numbers are accumulated in single precision and rounded to
 //! the type of the result at the end, integers wrap in 32 bits.
 
+use crate::epilogue::Epilogue;
 use crate::isa::{Body, Isa, Vector};
 use crate::layout::PANEL;
 use crate::number::{Number, Numeric};
@@ -60,42 +61,14 @@ pub(crate) trait Columns<N>: Sync {
     }
 }
 
-/// What is added to the product.
-#[derive(Clone, Copy)]
-pub(crate) enum Bias<'a, T> {
-    /// Nothing.
-    None,
-    /// A number for each row.
-    PerRow(&'a [T]),
-    /// A number for each column.
-    PerColumn(&'a [T]),
-}
-
-impl<T: Copy> Bias<'_, T> {
-    /// Adds what belongs to the elements of a row from a column on.
-    #[inline(always)]
-    fn add<E: Numeric<Raw = T>>(&self, row: usize, col: usize, sums: &mut [E::Number]) {
-        match self {
-            Bias::None => {}
-            Bias::PerRow(bias) => {
-                let bias = E::number(bias[row]);
-                sums.iter_mut().for_each(|sum| *sum = sum.plus(bias));
-            }
-            Bias::PerColumn(bias) => {
-                sums.iter_mut().zip(&bias[col..]).for_each(|(sum, &bias)| *sum = sum.plus(E::number(bias)));
-            }
-        }
-    }
-}
-
 /// The product of one group of the result, whose elements are `T`.
 pub(crate) struct Product<'a, T, R, C> {
     /// The left-hand matrix.
     pub(crate) rows: R,
     /// The right-hand matrix.
     pub(crate) columns: C,
-    /// What is added.
-    pub(crate) bias: Bias<'a, T>,
+    /// What is done to its elements.
+    pub(crate) epilogue: Epilogue<'a, T>,
 }
 
 /// Groups of products of the same size.
@@ -164,7 +137,7 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
         let product = group(tile.group);
         let (scratch, sums) = scratch.split_at_mut(size.block());
         E::with_sums(tile, sums, |tile| {
-            isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, tile, scratch })
+            isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, cols: size.cols, tile, scratch })
         });
     })
 }
@@ -172,6 +145,7 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
 struct TileProduct<'a, 'b, E: Numeric, R, C> {
     product: &'a Product<'b, E::Raw, R, C>,
     k: usize,
+    cols: usize,
     tile: Tile<'a, E::Number>,
     scratch: &'a mut [E::Number],
 }
@@ -181,14 +155,23 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> Body for TileProduct
 
     #[inline(always)]
     fn run<V: Vector>(mut self) {
-        if let Some((matrix, stride)) = self.product.columns.row_major()
-            && self.tile.rows < LOW
-        {
-            return self.stream::<V>(matrix, stride);
+        match self.product.columns.row_major() {
+            Some((matrix, stride)) if self.tile.rows < LOW => self.stream::<V>(matrix, stride),
+            _ => self.blocks::<V>(),
         }
+        for row in 0..self.tile.rows {
+            let (first, col) = (self.tile.row + row, self.tile.col);
+            self.product.epilogue.apply::<E>(first, col, self.cols, self.tile.row_mut(row));
+        }
+    }
+}
+
+impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> TileProduct<'_, '_, E, R, C> {
+    #[inline(always)]
+    fn blocks<V: Vector>(&mut self) {
         let depth = self.k.min(BLOCK);
         if depth == 0 {
-            return self.only_bias();
+            return (0..self.tile.rows).for_each(|row| self.tile.row_mut(row).fill(E::Number::default()));
         }
         let (a_space, space) = self.scratch.split_at_mut(self.tile.rows * depth);
         let space = space.as_chunks_mut::<PANEL>().0;
@@ -202,7 +185,6 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> Body for TileProduct
                 tile: &mut self.tile,
                 depth: k.len(),
                 first: k.start == 0,
-                last: k.end == self.k,
             };
             match block.tile.rows {
                 1 => block.low::<V, 1, SIDE_BY_SIDE>(k, space),
@@ -215,13 +197,6 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> Body for TileProduct
 }
 
 impl<E: Numeric, R: Rows<E::Number>, C> TileProduct<'_, '_, E, R, C> {
-    fn only_bias(&mut self) {
-        for row in 0..self.tile.rows {
-            self.tile.row_mut(row).fill(E::Number::default());
-            self.product.bias.add::<E>(self.tile.row + row, self.tile.col, self.tile.row_mut(row));
-        }
-    }
-
     /// Few rows and a matrix that lies row by row, which is read as it lies: to copy it would cost as much as to use it.
     #[inline(always)]
     fn stream<V: Vector>(&mut self, matrix: &[E::Number], stride: usize) {
@@ -256,9 +231,6 @@ impl<E: Numeric, R: Rows<E::Number>, C> TileProduct<'_, '_, E, R, C> {
                     }
                 }
             }
-        }
-        for row in 0..self.tile.rows {
-            self.product.bias.add::<E>(self.tile.row + row, first, self.tile.row_mut(row));
         }
     }
 }
@@ -302,7 +274,6 @@ struct Block<'a, 't, 'b, E: Numeric, R, C> {
     tile: &'a mut Tile<'t, E::Number>,
     depth: usize,
     first: bool,
-    last: bool,
 }
 
 impl<E: Numeric, A, C: Columns<E::Number>> Block<'_, '_, '_, E, A, C> {
@@ -369,9 +340,6 @@ impl<E: Numeric, A, C: Columns<E::Number>> Block<'_, '_, '_, E, A, C> {
         accumulate::<V, E::Number, R, P>(a, panels.map(|panel| &panel[..depth]), &mut sums);
         for (i, sums) in sums.iter_mut().enumerate() {
             let sums = &mut sums.as_flattened_mut()[..width];
-            if self.last {
-                self.product.bias.add::<E>(self.tile.row + row + i, self.tile.col + col, sums);
-            }
             self.tile.row_mut(row + i)[col..col + width].copy_from_slice(sums);
         }
     }
@@ -409,6 +377,7 @@ fn accumulate<V: Vector, N: Number, const R: usize, const P: usize>(
 mod tests {
     use super::*;
     use crate::element::F32;
+    use crate::epilogue::Bias;
     use m4c_runtime::executor::SingleThread;
 
     /// A row-major matrix with its columns, and whether it may be read as it lies.
@@ -444,8 +413,9 @@ mod tests {
                         let [out, streamed] = [false, true].map(|row_major| {
                             let mut out = vec![f32::NAN; rows * cols];
                             let mut scratch = vec![f32::NAN; size.scratch::<F32>(1) / 4];
-                            let group =
-                                |_| Product { rows: Stored::<F32>(&a), columns: Copied(&b, cols, row_major), bias };
+                            let epilogue = Epilogue { bias, ..Epilogue::NONE };
+                            let columns = || Copied(&b, cols, row_major);
+                            let group = |_| Product { rows: Stored::<F32>(&a), columns: columns(), epilogue };
                             multiply::<F32, _, _>(isa, &size, group, &mut out, &mut scratch, &SingleThread).unwrap();
                             out
                         });

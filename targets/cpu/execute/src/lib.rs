@@ -8,6 +8,7 @@
 
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
+pub mod epilogue;
 pub mod layout;
 pub mod math;
 pub mod table;

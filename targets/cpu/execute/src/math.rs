@@ -89,6 +89,26 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// The Gaussian error linear unit approximated, `x * (1 + tanh(√(2 / π) * (x + 0.044715 x³))) / 2`.
+#[inline(always)]
+pub fn gelu_tanh(x: f32) -> f32 {
+    const ROOT: f32 = 0.797_884_6;
+    let bend = x * x * 0.044_715 + 1.0;
+    0.5 * (x * (1.0 + tanh(x * ROOT * bend)))
+}
+
+/// `x * sigmoid(1.702 x)`.
+#[inline(always)]
+pub fn quick_gelu(x: f32) -> f32 {
+    x * sigmoid(x * 1.702)
+}
+
+/// The sigmoid linear unit, `x * sigmoid(x)`.
+#[inline(always)]
+pub fn silu(x: f32) -> f32 {
+    x * sigmoid(x)
+}
+
 /// Natural logarithm.
 #[inline(always)]
 pub fn log(x: f32) -> f32 {

@@ -1,19 +1,23 @@
 //! `matmul_T` and `matmul_packed_f32`: matrix products.
 //!
-//! `matmul_T`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast. No parameters.
-//! `matmul_packed_f32`: operands `x` `[.., k]`, `w` `[k, n]` in the layout [`F32_KN16`], optional `bias` of n elements;
-//! result `[.., n]`. No parameters.
+//! `matmul_T`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast.
+//! `matmul_packed_f32`: operands `x` `[.., k]`, `w` `[k, n]` in the layout [`F32_KN16`]; result `[.., n]`.
+//!
+//! Both: optional operands `bias` of n elements and `residual` like the result; optional parameter `activation`, see
+//! [`epilogue`]. `bias` alone exists for every type, the others only for `f32`.
 //!
 //! [`F32_KN16`]: crate::layout::F32_KN16
+//! [`epilogue`]: crate::epilogue
 
 use crate::binary::broadcast_result;
 use crate::element::{Element, F32};
-use crate::gemm::{Bias, Columns, Product, Row, Size, Stored, multiply};
+use crate::epilogue::{self, Activation, Bias, Epilogue};
+use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::{PANEL, packed_len};
 use crate::nest::Nest;
 use crate::number::Numeric;
-use crate::step::{arity, count, operand, optional, present, read, read_optional, require, result, scratch, write};
+use crate::step::{count, operand, present, read, read_optional, require, result, scratch, write};
 use core::marker::PhantomData;
 use core::ops::Range;
 use m4c_runtime::error::Code;
@@ -34,25 +38,25 @@ struct Plan {
     size: Size,
     /// The matrices of `a` and `b` that make each matrix of the result.
     batch: Nest<2>,
+    activation: Activation,
 }
 
 fn plan<E: Numeric>(step: &StepShape<'_>) -> Result<Plan, Code> {
-    arity(step, 2, 1)?;
-    require(step.params.is_empty())?;
     let (a, b, out) = (operand(step, 0, E::DTYPE)?, operand(step, 1, E::DTYPE)?, result(step, E::DTYPE)?);
     let ([batch_a @ .., m, k], [batch_b @ .., k_b, n], [batch @ .., rows, cols]) = (&*a, &*b, &*out) else {
         return Err(Code::BadStep);
     };
     require(k == k_b && m == rows && n == cols)?;
     let nest = broadcast_result(batch, [batch_a, batch_b])?;
+    let activation = epilogue::check::<E>(step, *n, &out, step.params)?;
     if count(&out) == 0 {
-        return Ok(Plan { size: Size { groups: 0, rows: 0, cols: 0, k: 0 }, batch: nest });
+        return Ok(Plan { size: Size { groups: 0, rows: 0, cols: 0, k: 0 }, batch: nest, activation });
     }
     let one_b = count(batch_b) == 1;
     // With a single `b`, the rows of all matrices of `a` are one tall matrix.
     let (groups, rows) =
         if one_b && count(batch_a) == count(batch) { (1, m * count(batch)) } else { (count(batch), *m) };
-    Ok(Plan { size: Size { groups, rows, cols: *n, k: *k }, batch: nest })
+    Ok(Plan { size: Size { groups, rows, cols: *n, k: *k }, batch: nest, activation })
 }
 
 impl<E: Numeric> Kernel for Matmul<E> {
@@ -65,14 +69,18 @@ impl<E: Numeric> Kernel for Matmul<E> {
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let Plan { size, batch } = plan::<E>(step)?;
+        let Plan { size, batch, activation } = plan::<E>(step)?;
         let a: &[E::Raw] = read(step, data.operands, 0)?;
         let b: &[E::Raw] = read(step, data.operands, 1)?;
+        let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
+        let residual: Option<&[E::Raw]> = read_optional(step, data.operands, 3)?;
         let group = |group: usize| {
             let [at_a, at_b] = batch.at(group).map(|matrix| matrix as usize);
             let rows = Stored::<E>(&a[at_a * size.rows * size.k..][..size.rows * size.k]);
             let matrix = &b[at_b * size.k * size.cols..][..size.k * size.cols];
-            Product { rows, columns: Plain::<E> { matrix, cols: size.cols }, bias: Bias::None }
+            let residual = residual.map(|all| &all[group * size.rows * size.cols..][..size.rows * size.cols]);
+            let epilogue = Epilogue { bias, activation, residual };
+            Product { rows, columns: Plain::<E> { matrix, cols: size.cols }, epilogue }
         };
         multiply::<E, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
@@ -107,13 +115,7 @@ impl<E: Numeric> Columns<E::Number> for Plain<'_, E> {
     }
 }
 
-fn packed_plan(step: &StepShape<'_>) -> Result<Size, Code> {
-    let bias = match step.operands.len() {
-        2 => None,
-        3 => optional(step, 2, F32::DTYPE)?,
-        _ => return Err(Code::BadStep),
-    };
-    require(step.params.is_empty())?;
+fn packed_plan(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
     let (x, out) = (operand(step, 0, F32::DTYPE)?, result(step, F32::DTYPE)?);
     let weights = present(step, 1).ok_or(Code::BadStep)?;
     let &[k, n] = &*weights.dims else { return Err(Code::BadStep) };
@@ -121,11 +123,11 @@ fn packed_plan(step: &StepShape<'_>) -> Result<Size, Code> {
     require(weights.dtype == F32::DTYPE && bytes == Some(weights.bytes) && weights.bytes <= isize::MAX as usize)?;
     let ([lead @ .., x_k], [out_lead @ .., out_n]) = (&*x, &*out) else { return Err(Code::BadStep) };
     require(*x_k == k && *out_n == n && lead == out_lead)?;
-    require(bias.is_none_or(|bias| count(&bias) == n))?;
+    let activation = epilogue::check::<F32>(step, n, &out, step.params)?;
     if count(&out) == 0 {
-        return Ok(Size { groups: 0, rows: 0, cols: 0, k: 0 });
+        return Ok((Size { groups: 0, rows: 0, cols: 0, k: 0 }, activation));
     }
-    Ok(Size { groups: 1, rows: count(lead), cols: n, k })
+    Ok((Size { groups: 1, rows: count(lead), cols: n, k }, activation))
 }
 
 impl Kernel for MatmulPacked {
@@ -134,16 +136,17 @@ impl Kernel for MatmulPacked {
     }
 
     fn scratch(&self, step: &StepShape<'_>, threads: usize) -> usize {
-        packed_plan(step).map_or(0, |size| size.scratch::<F32>(threads))
+        packed_plan(step).map_or(0, |(size, _)| size.scratch::<F32>(threads))
     }
 
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let size = packed_plan(step)?;
+        let (size, activation) = packed_plan(step)?;
         let a: &[f32] = read(step, data.operands, 0)?;
         let weights: &[f32] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
+        let epilogue = Epilogue { bias, activation, residual: read_optional(step, data.operands, 3)? };
         let rows = weights.as_chunks().0;
-        let group = |_| Product { rows: Stored::<F32>(a), columns: Packed { rows, k: size.k }, bias };
+        let group = |_| Product { rows: Stored::<F32>(a), columns: Packed { rows, k: size.k }, epilogue };
         multiply::<F32, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
     }
 }

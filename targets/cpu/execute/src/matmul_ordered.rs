@@ -5,7 +5,8 @@
 //! Parameters: for each axis of `[.., k, n]` the axis of `b` that it is. One of k and n lies element by element.
 
 use crate::element::{Element, F32};
-use crate::gemm::{Bias, Columns, Product, Row, Size, Stored, multiply};
+use crate::epilogue::Epilogue;
+use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::PANEL;
 use crate::nest::{Nest, row_major};
@@ -88,13 +89,21 @@ impl Kernel for MatmulOrdered {
         if column_distance == 1 {
             let group = |group: usize| {
                 let (rows, matrix) = at(group);
-                Product { rows, columns: Level { matrix, cols: size.cols, distance: row_distance }, bias: Bias::None }
+                Product {
+                    rows,
+                    columns: Level { matrix, cols: size.cols, distance: row_distance },
+                    epilogue: Epilogue::NONE,
+                }
             };
             return multiply::<F32, _, _>(Isa::best(), &size, group, out, scratch, threads);
         }
         let group = |group: usize| {
             let (rows, matrix) = at(group);
-            Product { rows, columns: Upright { matrix, cols: size.cols, distance: column_distance }, bias: Bias::None }
+            Product {
+                rows,
+                columns: Upright { matrix, cols: size.cols, distance: column_distance },
+                epilogue: Epilogue::NONE,
+            }
         };
         multiply::<F32, _, _>(Isa::best(), &size, group, out, scratch, threads)
     }

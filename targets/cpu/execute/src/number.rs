@@ -1,6 +1,7 @@
 //! The numbers in which matrix products are computed, and the storage types that they come from and go to.
 
 use crate::element::{Bf16, Element, F16, F32, Float, I32};
+use crate::epilogue::Activation;
 use crate::isa::Vector;
 use crate::tiles::Tile;
 use bytemuck::Pod;
@@ -12,6 +13,9 @@ pub(crate) trait Number: Pod + Send + Sync + Default {
 
     /// The sum.
     fn plus(self, other: Self) -> Self;
+
+    /// Applies the activation, which integers do not have.
+    fn activate(activation: Activation, values: &mut [Self]);
 }
 
 impl Number for f32 {
@@ -23,6 +27,11 @@ impl Number for f32 {
     #[inline(always)]
     fn plus(self, other: f32) -> f32 {
         self + other
+    }
+
+    #[inline(always)]
+    fn activate(activation: Activation, values: &mut [f32]) {
+        activation.apply(values);
     }
 }
 
@@ -36,6 +45,9 @@ impl Number for i32 {
     fn plus(self, other: i32) -> i32 {
         self.wrapping_add(other)
     }
+
+    #[inline(always)]
+    fn activate(_: Activation, _: &mut [i32]) {}
 }
 
 /// A storage type of factors and products.

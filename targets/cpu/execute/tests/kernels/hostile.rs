@@ -85,14 +85,17 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
     let mut part = || if random.below(12) == 0 { 0 } else { 1 + random.below(5) };
     let (batch, m, k, n) = (part(), part(), part(), part());
     let (mut operands, mut result, mut params) = match name {
-        "matmul_packed_f32" => (vec![vec![m, k], vec![k, n], vec![n]], vec![m, n], vec![]),
+        "matmul_packed_f32" => (vec![vec![m, k], vec![k, n], vec![n], vec![m, n]], vec![m, n], vec![]),
         "matmul_ordered_f32" => (vec![vec![batch, m, k], vec![n, batch, k]], vec![batch, m, n], vec![1, 2, 0]),
-        _ if name.starts_with("matmul") => (vec![vec![batch, m, k], vec![k, n]], vec![batch, m, n], vec![]),
+        _ if name.starts_with("matmul") => {
+            (vec![vec![batch, m, k], vec![k, n], vec![n], vec![batch, m, n]], vec![batch, m, n], vec![])
+        }
         _ => {
             let (w, h) = (1 + part(), 1 + part());
             let w_out = (w + 2).saturating_sub(2) / 2 + 1;
             let params = vec![1, 1, 1, 0, 0, 2, 1, 1, 1];
-            (vec![vec![batch, k, h, w], vec![n, k, 1, 2], vec![n]], vec![batch, n, h, w_out], params)
+            let result = vec![batch, n, h, w_out];
+            (vec![vec![batch, k, h, w], vec![n, k, 1, 2], vec![n], result.clone()], result, params)
         }
     };
     if random.below(2) == 0 {
@@ -100,6 +103,9 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
         let dims = operands.get_mut(which).unwrap_or(&mut result);
         let axis = random.below(dims.len());
         dims[axis] = [0, 1, 2, 7, 1 << 40, usize::MAX][random.below(6)];
+    }
+    if name != "matmul_ordered_f32" && random.below(4) == 0 {
+        params.push(random.below(9) as i64);
     }
     if random.below(2) == 0 && !params.is_empty() {
         let which = random.below(params.len());

@@ -1,7 +1,8 @@
 //! Matrix products and convolutions.
 
-use crate::harness::{Random, Tensor, coordinates, count, near, position, run};
+use crate::harness::{Random, Tensor, accepts, coordinates, count, near, position, run, shape};
 use m4c_exec_cpu::CPU;
+use m4c_exec_cpu::epilogue::Activation;
 use m4c_exec_cpu::layout::{pack_f32_kn16, packed_len};
 use m4c_runtime::DType;
 use m4c_runtime::executor::{Dims, Executor, Shape, SingleThread, StepData, StepShape, Threads};
@@ -85,22 +86,48 @@ fn matmul_lets_nan_and_infinity_through() {
     assert!(out.f32()[0].is_nan() && out.f32()[1] == f32::INFINITY);
 }
 
+/// What a step does beside the product.
+#[derive(Clone, Copy, Default)]
+struct Extra<'a> {
+    bias: Option<&'a Tensor>,
+    residual: Option<&'a Tensor>,
+    activation: Option<Activation>,
+}
+
+impl Extra<'_> {
+    fn params(&self) -> Vec<i64> {
+        self.activation.iter().map(|&activation| activation as i64).collect()
+    }
+}
+
 /// Runs the packed product, which is called with the logical sizes of its weights.
-fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], bias: Option<&Tensor>, threads: &dyn Threads) -> Vec<f32> {
+fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], extra: Extra<'_>, threads: &dyn Threads) -> Vec<f32> {
+    let Extra { bias, residual, .. } = extra;
     let mut weights = vec![f32::NAN; packed_len(k, n).unwrap()];
     pack_f32_kn16(w, k, n, n, 1, &mut weights);
     let mut dims = x.dims.clone();
     *dims.last_mut().unwrap() = n;
     let shape = |dims: &[usize], bytes| Shape { dtype: DType::F32, dims: Dims::new(dims).unwrap(), bytes };
-    let operands = [Some(x.shape()), Some(shape(&[k, n], 4 * weights.len())), bias.map(Tensor::shape)];
+    let operands = [
+        Some(x.shape()),
+        Some(shape(&[k, n], 4 * weights.len())),
+        bias.map(Tensor::shape),
+        residual.map(Tensor::shape),
+    ];
     let results = [shape(&dims, 4 * count(&dims))];
-    let step = StepShape { operands: &operands, results: &results, params: &[] };
+    let params = extra.params();
+    let step = StepShape { operands: &operands, results: &results, params: &params };
     let kernel = CPU.kernel("matmul_packed_f32").unwrap();
     kernel.check(&step).unwrap();
     let mut out = vec![f32::NAN; count(&dims)];
     let mut scratch = vec![0u64; kernel.scratch(&step, threads.count()).div_ceil(8)];
     let data = StepData {
-        operands: &[x.data(), bytemuck::cast_slice(&weights), bias.map_or(&[], |bias| bias.data())],
+        operands: &[
+            x.data(),
+            bytemuck::cast_slice(&weights),
+            bias.map_or(&[], Tensor::data),
+            residual.map_or(&[], Tensor::data),
+        ],
         results: &mut [bytemuck::cast_slice_mut(&mut out)],
         scratch: bytemuck::cast_slice_mut(&mut scratch),
     };
@@ -118,8 +145,9 @@ fn packed_matmul_agrees_with_the_sum_of_products() {
         let (x, w) = (random.numbers(&dims), random.numbers(&[k, n]));
         let bias = random.numbers(&[n]);
         let bias = (round % 2 == 0).then_some(&bias);
-        let out = packed(&x, w.f32(), [k, n], bias, &SingleThread);
-        let parallel = packed(&x, w.f32(), [k, n], bias, &crate::harness::Scoped(5));
+        let extra = Extra { bias, ..Extra::default() };
+        let out = packed(&x, w.f32(), [k, n], extra, &SingleThread);
+        let parallel = packed(&x, w.f32(), [k, n], extra, &crate::harness::Scoped(5));
         assert!(out.iter().map(|x| x.to_bits()).eq(parallel.iter().map(|x| x.to_bits())));
         for (at, &got) in out.iter().enumerate() {
             let (i, j) = (at / n, at % n);
@@ -128,6 +156,112 @@ fn packed_matmul_agrees_with_the_sum_of_products() {
             assert!(near(got, exact, 2e-5), "{dims:?} {n}: {got} {exact}");
         }
     }
+}
+
+/// What separate steps make of a product: bias along an axis, activation, residual.
+fn finished(product: &Tensor, extra: Extra<'_>, bias_dims: &[usize]) -> Tensor {
+    let one = |name: &str, x: &Tensor, other: Option<&Tensor>| {
+        let operands: Vec<_> = [Some(x), other].into_iter().filter(Option::is_some).collect();
+        run(name, &operands, DType::F32, &x.dims, &[]).unwrap()
+    };
+    let scalar = |value: f32| Tensor::new(DType::F32, &[], &[value]);
+    let mut x = product.clone();
+    if let Some(bias) = extra.bias {
+        x = one("add_f32", &x, Some(&Tensor::new(DType::F32, bias_dims, bias.f32())));
+    }
+    x = match extra.activation.unwrap_or(Activation::None) {
+        Activation::None => x,
+        Activation::Relu => one("max_f32", &x, Some(&scalar(0.0))),
+        Activation::Gelu => one("gelu_f32", &x, None),
+        Activation::Sigmoid => one("sigmoid_f32", &x, None),
+        Activation::Tanh => one("tanh_f32", &x, None),
+        Activation::Silu => one("mul_f32", &x, Some(&one("sigmoid_f32", &x, None))),
+        Activation::QuickGelu => {
+            let gate = one("sigmoid_f32", &one("mul_f32", &x, Some(&scalar(1.702))), None);
+            one("mul_f32", &x, Some(&gate))
+        }
+        Activation::GeluTanh => {
+            let bend = one("mul_f32", &one("mul_f32", &x, Some(&x)), Some(&scalar(0.044_715)));
+            let bend = one("add_f32", &bend, Some(&scalar(1.0)));
+            let scaled = one("mul_f32", &x, Some(&scalar((2.0 / std::f64::consts::PI).sqrt() as f32)));
+            let gate = one("tanh_f32", &one("mul_f32", &scaled, Some(&bend)), None);
+            let gated = one("mul_f32", &x, Some(&one("add_f32", &gate, Some(&scalar(1.0)))));
+            one("mul_f32", &gated, Some(&scalar(0.5)))
+        }
+    };
+    match extra.residual {
+        Some(residual) => one("add_f32", &x, Some(residual)),
+        None => x,
+    }
+}
+
+fn assert_same_bits(fused: &[f32], separate: &[f32], what: &str) {
+    assert_eq!(fused.len(), separate.len());
+    for (at, (a, b)) in fused.iter().zip(separate).enumerate() {
+        assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{what} at {at}: {a} {b}");
+    }
+}
+
+#[test]
+fn what_a_product_does_to_its_elements_has_the_bits_of_separate_steps() {
+    let mut random = Random(24);
+    for round in 0..300 {
+        let activation = match round % (Activation::ALL.len() + 1) {
+            0 => None,
+            number => Some(Activation::ALL[number - 1]),
+        };
+        let (batch, m, k, n) = (1 + random.below(3), size(&mut random), size(&mut random), 1 + random.below(70));
+        let dims = [batch, m, n];
+        let residual = random.numbers(&dims);
+        let bias = random.odd_numbers(&[n]);
+        let [with_bias, with_residual] = [0; 2].map(|_: i32| random.below(2) == 0);
+        let x = random.numbers(&[batch, m, k]);
+        let w = random.numbers(&[k, n]);
+        let mut extra =
+            Extra { bias: with_bias.then_some(&bias), residual: with_residual.then_some(&residual), activation };
+        let plain = run("matmul_f32", &[Some(&x), Some(&w)], DType::F32, &dims, &[]).unwrap();
+        let separate = finished(&plain, extra, &[n]);
+        let operands = [Some(&x), Some(&w), extra.bias, extra.residual];
+        let fused = run("matmul_f32", &operands, DType::F32, &dims, &extra.params()).unwrap();
+        assert_same_bits(fused.f32(), separate.f32(), &format!("matmul {dims:?} {k} {activation:?}"));
+        let fused = packed(&x, w.f32(), [k, n], extra, &SingleThread);
+        let plain = packed(&x, w.f32(), [k, n], Extra::default(), &SingleThread);
+        let separate = finished(&Tensor::new(DType::F32, &dims, &plain), extra, &[n]);
+        assert_same_bits(&fused, separate.f32(), &format!("packed {dims:?} {k} {activation:?}"));
+
+        // The groups are 1, 2, or as many as channels.
+        let (groups, o) = [(1, 5), (2, 6), (3, 3)][round % 3];
+        let bias = random.odd_numbers(&[o]);
+        extra.bias = with_bias.then_some(&bias);
+        let (h, w) = (1 + random.below(9), 1 + random.below(40));
+        let x = random.numbers(&[batch, 3 * groups, h, w]);
+        let weights = random.numbers(&[o, 3, 1, 1]);
+        let dims = [batch, o, h, w];
+        let residual = random.numbers(&dims);
+        extra.residual = with_residual.then_some(&residual);
+        let mut params = vec![groups as i64, 1, 1, 0, 0, 1, 1, 0, 0];
+        let plain = run("conv_f32", &[Some(&x), Some(&weights)], DType::F32, &dims, &params).unwrap();
+        params.extend(extra.params());
+        let separate = finished(&plain, extra, &[o, 1, 1]);
+        let operands = [Some(&x), Some(&weights), extra.bias, extra.residual];
+        let fused = run("conv_f32", &operands, DType::F32, &dims, &params).unwrap();
+        assert_same_bits(fused.f32(), separate.f32(), &format!("conv {dims:?} {groups} {activation:?}"));
+    }
+}
+
+#[test]
+fn only_single_precision_has_activations_and_residuals() {
+    let accepted = |dtype: DType, operands: usize, params: &[i64]| {
+        let dims = [[2, 3], [3, 3], [1, 3], [2, 3]];
+        let operands: Vec<_> = dims[..operands].iter().map(|dims| Some(shape(dtype, dims))).collect();
+        let mut operands = operands;
+        operands.iter_mut().skip(2).take(1).for_each(|bias| *bias = Some(shape(dtype, &[3])));
+        let name = if dtype == DType::F32 { "matmul_f32" } else { "matmul_f16" };
+        accepts(name, &operands, &[shape(dtype, &[2, 3])], params)
+    };
+    assert!(accepted(DType::F32, 4, &[2]) && accepted(DType::F16, 3, &[]) && accepted(DType::F16, 3, &[0]));
+    assert!(!accepted(DType::F16, 4, &[]) && !accepted(DType::F16, 2, &[1]));
+    assert!(!accepted(DType::F32, 4, &[8]) && !accepted(DType::F32, 4, &[-1]) && !accepted(DType::F32, 4, &[1, 1]));
 }
 
 /// One element of a convolution by its definition.
