@@ -39,8 +39,16 @@ fn main() {
     }
     write("manifest", "size", b"seq=1..512:2");
     write("external", "plain", b"1,4,4\nlocation=data.bin\noffset=64\nlength=64\n7,2\nlocation=deep/more.bin\n");
-    write("external", "links", b"1,2\nlocation=within\n1,2\nlocation=without\n1,2\nlocation=up/outside.bin\n1\nlocation=circle");
-    write("external", "odd", b"10,3\nlocation=./deep/../data.bin\noffset=-1\n1,0\nlocation=empty.bin\n1,1\nlocation=pointer.bin");
+    write(
+        "external",
+        "links",
+        b"1,2\nlocation=within\n1,2\nlocation=without\n1,2\nlocation=up/outside.bin\n1\nlocation=circle",
+    );
+    write(
+        "external",
+        "odd",
+        b"10,3\nlocation=./deep/../data.bin\noffset=-1\n1,0\nlocation=empty.bin\n1,1\nlocation=pointer.bin",
+    );
 }
 
 /// Small fixtures, and the node tests of the onnx package.

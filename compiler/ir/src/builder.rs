@@ -3,6 +3,7 @@
 use crate::constant::Constant;
 use crate::graph::{Graph, ValueId};
 use crate::loops::Around;
+use crate::memory::{self, Taken};
 use crate::origin::Origin;
 use m4c_ops::build::{Build, ScanBody, Value};
 use m4c_ops::dim::Guard;
@@ -25,6 +26,8 @@ pub struct GraphBuilder {
     pub(crate) nodes: BTreeMap<ValueId, Value>,
     /// How many elements were computed so far.
     folded: usize,
+    /// The memory of large known values.
+    taken: Taken,
     origins: BTreeSet<Arc<Origin>>,
     /// Elements as sizes: symbols where the data decides them, and expressions of those.
     pub(crate) bound: BTreeMap<(ValueId, usize), Dim>,
@@ -49,6 +52,7 @@ impl GraphBuilder {
             values: Vec::new(),
             nodes: BTreeMap::new(),
             folded: 0,
+            taken: Taken::default(),
             origins: BTreeSet::new(),
             bound: BTreeMap::new(),
             local: BTreeMap::new(),
@@ -227,6 +231,7 @@ type FoldResult = Result<Tensor, Violation>;
 
 impl Build for GraphBuilder {
     fn apply(&mut self, op: &'static Op, operands: &[Option<Value>], attrs: Attrs) -> Result<Value, Violation> {
+        memory::check().map_err(|error| op.refuse("memory", error.to_string()))?;
         let facts: Vec<Option<&Fact>> =
             operands.iter().map(|value| value.map(|value| &self.values[value.0 as usize].fact)).collect();
         let mut assumed: Vec<Guard> = Vec::new();
@@ -256,6 +261,10 @@ impl Build for GraphBuilder {
     }
 
     fn constant(&mut self, tensor: Tensor) -> Value {
+        if tensor.len() > FOLDED_ELEMENTS {
+            let bytes = tensor.len().saturating_mul(tensor.dtype().bits().div_ceil(8));
+            self.taken.join(memory::count(bytes as u64));
+        }
         self.push(Built { fact: tensor.fact(), known: Some(Arc::new(tensor)), node: None })
     }
 

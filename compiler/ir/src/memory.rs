@@ -59,6 +59,14 @@ pub fn take(bytes: u64) -> Result<Taken, NotEnough> {
     }
 }
 
+/// Whether no more is taken than may be.
+///
+/// # Errors
+/// Where more is.
+pub fn check() -> Result<(), NotEnough> {
+    take(0).map(drop)
+}
+
 /// Counts bytes as taken that are small, or copies of what was asked for.
 pub fn count(bytes: u64) -> Taken {
     TAKEN.fetch_add(bytes, Ordering::Relaxed);

@@ -233,7 +233,11 @@ fn in_tensor(tensor: &mut TensorProto, random: &mut Random) {
         2 => drop(tensor.dims.pop()),
         3 => {
             let mut bytes = tensor.raw_data.as_ref().map(|raw| raw.to_vec()).unwrap_or_default();
-            if random.below(2) == 0 { bytes.truncate(bytes.len() / 2) } else { bytes.extend([0; 8]) }
+            if random.below(2) == 0 {
+                bytes.truncate(bytes.len() / 2)
+            } else {
+                bytes.extend([0; 8])
+            }
             tensor.raw_data = Some(bytes.into());
         }
         4 => tensor.int64_data.push(number(random)),

@@ -66,7 +66,8 @@ fn branches_as_deep_as_a_file_can_hold_them_are_refused_or_planned() {
         let mut inner = model(vec![], vec![NodeProto::new("Exp", ["x"], ["y"])], &["y"]);
         for _ in 0..depth {
             let graph = inner.graph.take().expect("a graph");
-            let branch = NodeProto::new("If", ["c"], ["y"]).with("then_branch", graph.clone()).with("else_branch", graph);
+            let branch =
+                NodeProto::new("If", ["c"], ["y"]).with("then_branch", graph.clone()).with("else_branch", graph);
             if branch.attribute.len() > 2 {
                 break;
             }
@@ -187,7 +188,9 @@ fn shape_arithmetic_that_doubles_is_refused() {
 
 #[test]
 fn names_of_sizes_that_are_huge_expressions_are_symbols() {
-    for text in ["n*".repeat(100_000) + "n", "(n+1)*".repeat(100_000) + "n", "max(n,".repeat(50) + "n" + &")".repeat(50)] {
+    for text in
+        ["n*".repeat(100_000) + "n", "(n+1)*".repeat(100_000) + "n", "max(n,".repeat(50) + "n" + &")".repeat(50)]
+    {
         let nodes = vec![NodeProto::new("Exp", ["x"], ["y"])];
         let plan = soon(&model(vec![value("x", Float, &[&text])], nodes, &["y"]).to_file_bytes()).expect("a plan");
         assert_eq!(plan.steps.len(), 1);

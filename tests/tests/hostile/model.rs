@@ -34,8 +34,12 @@ pub fn list(name: &str, values: &[i64]) -> TensorProto {
 
 /// A model of one graph.
 pub fn model(inputs: Vec<ValueInfoProto>, nodes: Vec<NodeProto>, outputs: &[&str]) -> ModelProto {
-    let graph =
-        GraphProto { input: inputs, node: nodes, output: outputs.iter().map(|name| named(name)).collect(), ..Default::default() };
+    let graph = GraphProto {
+        input: inputs,
+        node: nodes,
+        output: outputs.iter().map(|name| named(name)).collect(),
+        ..Default::default()
+    };
     ModelProto {
         ir_version: Some(10),
         opset_import: vec![OperatorSetIdProto { domain: None, version: Some(20) }],

@@ -11,9 +11,33 @@ fn inputs_of_huge_sizes_are_planned_or_refused() {
     let sizes = [HUGE, HUGE - 1, HUGE / 2, 1 << 32, 1 << 62].map(|size| size.to_string());
     for size in &sizes {
         for op in [
-            "Exp", "Add", "MatMul", "Conv", "MaxPool", "ReduceSum", "Softmax", "Flatten", "Shape", "Size", "NonZero",
-            "Gather", "Concat", "DepthToSpace", "Transpose", "CumSum", "TopK", "LayerNormalization", "Attention", "Einsum",
-            "LSTM", "GridSample", "Resize", "ArgMax", "Unique", "Det", "DFT",
+            "Exp",
+            "Add",
+            "MatMul",
+            "Conv",
+            "MaxPool",
+            "ReduceSum",
+            "Softmax",
+            "Flatten",
+            "Shape",
+            "Size",
+            "NonZero",
+            "Gather",
+            "Concat",
+            "DepthToSpace",
+            "Transpose",
+            "CumSum",
+            "TopK",
+            "LayerNormalization",
+            "Attention",
+            "Einsum",
+            "LSTM",
+            "GridSample",
+            "Resize",
+            "ArgMax",
+            "Unique",
+            "Det",
+            "DFT",
         ] {
             let node = NodeProto::new(op, ["x", "x"], ["y"]).with("axis", 0i64).with("blocksize", 2i64);
             let node = match op {
@@ -55,12 +79,14 @@ fn small_files_that_ask_for_huge_results_take_no_memory() {
         let gather = NodeProto::new("Gather", ["x", "w"], ["y"]);
         let slice = NodeProto::new("Slice", ["x", "w", "ww"], ["y"]);
         let split = NodeProto::new("Split", ["x"], ["y"]).with("num_outputs", size);
-        let pool = NodeProto::new("MaxPool", ["x3"], ["y"]).with("kernel_shape", vec![size]).with("pads", vec![size, size]);
+        let pool =
+            NodeProto::new("MaxPool", ["x3"], ["y"]).with("kernel_shape", vec![size]).with("pads", vec![size, size]);
         let pool_average =
             NodeProto::new("AveragePool", ["x3"], ["y"]).with("kernel_shape", vec![size]).with("pads", vec![size; 2]);
         let conv = NodeProto::new("Conv", ["x3", "k"], ["y"]).with("dilations", vec![size]).with("pads", vec![size; 2]);
-        let transposed =
-            NodeProto::new("ConvTranspose", ["x3", "k"], ["y"]).with("strides", vec![size]).with("dilations", vec![size]);
+        let transposed = NodeProto::new("ConvTranspose", ["x3", "k"], ["y"])
+            .with("strides", vec![size])
+            .with("dilations", vec![size]);
         let unpool = NodeProto::new("MaxUnpool", ["x3", "i3"], ["y"]).with("kernel_shape", vec![size]);
         let dft = NodeProto::new("DFT", ["x3", "w0"], ["y"]);
         let normal = NodeProto::new("RandomNormal", Vec::<String>::new(), ["y"]).with("shape", vec![size]);
@@ -78,11 +104,36 @@ fn small_files_that_ask_for_huge_results_take_no_memory() {
             .with("ngram_indexes", vec![size])
             .with("pool_int64s", vec![1i64]);
         for node in [
-            one, expand, tile, range, hot, pad, resize, eye, window, mel, gather, slice, split, pool, pool_average, conv,
-            transposed, unpool, dft, normal, center, lrn, shift, depth, hidden, fidf,
+            one,
+            expand,
+            tile,
+            range,
+            hot,
+            pad,
+            resize,
+            eye,
+            window,
+            mel,
+            gather,
+            slice,
+            split,
+            pool,
+            pool_average,
+            conv,
+            transposed,
+            unpool,
+            dft,
+            normal,
+            center,
+            lrn,
+            shift,
+            depth,
+            hidden,
+            fidf,
         ] {
             let op = node.op_type().to_string();
-            let scalar = |name: &str, value: i64| TensorProto::from_bytes(name, Int64, &[], value.to_le_bytes().to_vec());
+            let scalar =
+                |name: &str, value: i64| TensorProto::from_bytes(name, Int64, &[], value.to_le_bytes().to_vec());
             let real = |name: &str, value: f32| TensorProto::from_bytes(name, Float, &[], value.to_le_bytes().to_vec());
             let inputs = vec![
                 value("x", Float, &["1"]),

@@ -5,8 +5,8 @@ mod file;
 mod header;
 mod npz;
 
-pub use file::{ArrayFile, Stored};
 pub(crate) use file::read_npy;
+pub use file::{ArrayFile, Stored};
 pub(crate) use npz::write_npz;
 
 use crate::aligned::Aligned;

@@ -93,7 +93,8 @@ impl<'m> Constants<'m> {
     fn converted(&self, stored: &TensorRef) -> Result<Option<Converted>, Diagnostic> {
         // Elements of at most 8 bytes, as a tensor and as bytes.
         let elements = usize::try_from(stored.element_count()).unwrap_or(usize::MAX);
-        let taken = memory::take_elements(&[elements], 16).map_err(|error| Diagnostic::from(error).at(self.file.path()))?;
+        let taken =
+            memory::take_elements(&[elements], 16).map_err(|error| Diagnostic::from(error).at(self.file.path()))?;
         let bytes = tensor(stored).and_then(|tensor| tensor.to_bytes());
         Ok(bytes.map(|bytes| Converted { bytes, _taken: taken }))
     }

@@ -7,6 +7,7 @@ use super::{Graph, Source, TensorRef, format_check};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use m4c_ir::memory::{self, Taken};
 use prost::bytes::Bytes;
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct ModelFile {
     label: Arc<Path>,
     model: Arc<ModelProto>,
     external: ExternalFiles,
+    /// By domain, name and overload.
+    functions: HashMap<[String; 3], usize>,
     /// The decoded messages count as taken for as long as they are there.
     _taken: Taken,
 }
@@ -42,7 +45,13 @@ impl ModelFile {
         let model = format_check::decode(path, source.shared_bytes())?;
         check_ir_version(path, &model)?;
         check_opsets(path, &model)?;
+        let mut functions = HashMap::new();
+        for (index, function) in model.functions.iter().enumerate() {
+            let id = [canonical_domain(function.domain()), function.name(), function.overload()];
+            functions.entry(id.map(str::to_owned)).or_insert(index);
+        }
         Ok(ModelFile {
+            functions,
             label: Arc::from(path),
             external: ExternalFiles::beside(path),
             model: Arc::new(model),
@@ -95,11 +104,12 @@ impl ModelFile {
 
     /// A function that the model itself defines.
     pub fn function(&self, domain: &str, name: &str, overload: &str) -> Option<&FunctionProto> {
-        self.model.functions.iter().find(|function| {
-            canonical_domain(function.domain()) == canonical_domain(domain)
-                && function.name() == name
-                && function.overload() == overload
-        })
+        // Asked for every node of a model, and few models have any.
+        if self.functions.is_empty() {
+            return None;
+        }
+        let index = self.functions.get(&[canonical_domain(domain), name, overload].map(str::to_owned))?;
+        self.model.functions.get(*index)
     }
 
     /// Reads a tensor of this model: checked against its shape, and not copied if it is stored as bytes.

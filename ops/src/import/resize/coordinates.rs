@@ -19,6 +19,9 @@ enum Mode {
     Crop,
 }
 
+/// Places in a region are computed when compiling, so there are no more of them along an axis.
+const MOST_PLACES: usize = 1 << 20;
+
 /// How results map to places of the operand.
 pub(super) struct Coordinates {
     mode: Mode,
@@ -126,6 +129,9 @@ impl Coordinates {
         let (Some(last), Some(count), Some(scale)) = (from.as_i64(), size.as_usize(), change.scale()) else {
             return Err(ImportError::NotConstant { index: 0, sets: "the sizes that a region is cut from" });
         };
+        if count > MOST_PLACES {
+            return Err(ImportError::Unsupported(format!("resizing a region to {count} elements")));
+        }
         let (start, end) = self.crop[i];
         let width = last as f64 * scale;
         let last = last as f64 - 1.0;
