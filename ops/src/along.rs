@@ -7,6 +7,12 @@ use crate::dtype::DType;
 use crate::op::Violation;
 use crate::primitive as p;
 
+/// Refuses an axis that a value of so many does not have: importers may ask before anything has looked at an operand.
+fn within(axis: usize, rank: usize) -> Result<(), Violation> {
+    let found = || Violation { op: "reshape", constraint: "axis-in-range", found: format!("axis {axis} of {rank}") };
+    (axis < rank).then_some(()).ok_or_else(found)
+}
+
 impl dyn Build + '_ {
     /// `size` elements from `start` on along an axis.
     ///
@@ -14,6 +20,7 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn cut(&mut self, x: Value, axis: usize, start: Dim, size: Dim) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
+        within(axis, sizes.len())?;
         let mut starts = vec![Dim::from(0); sizes.len()];
         let steps = vec![1; sizes.len()];
         (starts[axis], sizes[axis]) = (start, size);
@@ -35,6 +42,7 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn without_axis(&mut self, x: Value, axis: usize) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
+        within(axis, sizes.len())?;
         sizes.remove(axis);
         self.reshape(x, &sizes)
     }
@@ -45,6 +53,7 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn with_axis(&mut self, x: Value, axis: usize) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
+        within(axis, sizes.len() + 1)?;
         sizes.insert(axis, Dim::from(1));
         self.reshape(x, &sizes)
     }
@@ -106,6 +115,7 @@ impl dyn Build + '_ {
     pub fn framed(&mut self, x: Value, axis: usize, low: Dim, high: Dim, with: f64) -> Result<Value, Violation> {
         let rank = self.fact(x).rank();
         let (mut before, mut after) = (vec![Dim::from(0); rank], vec![Dim::from(0); rank]);
+        within(axis, rank)?;
         (before[axis], after[axis]) = (low, high);
         let with = self.like(x, with);
         p::pad::apply(self, x, with, before, after, vec![0; rank])

@@ -106,8 +106,11 @@ impl GraphBuilder {
         let list = b.reshape(whole, &[count])?;
         let element = slice::apply(b, list, vec![Dim::from(at)], vec![Dim::from(1)], vec![1])?;
         let scalar = b.reshape(element, &[])?;
-        let name = (0..).map(|number: u32| format!("u{number}")).find(|name| !self.symbols().contains(name));
-        let name = name.unwrap_or_default();
+        // From where the last search ended, since there may be very many.
+        while self.symbols().contains(&format!("u{}", self.numbered)) {
+            self.numbered += 1;
+        }
+        let name = format!("u{}", self.numbered);
         let symbol = self.symbols().get(&name);
         let attrs = Attrs::none().dims("size", vec![symbol.clone()]);
         self.apply(&structural::bind::OP, &[Some(scalar)], attrs)?;

@@ -24,6 +24,8 @@ pub struct GraphBuilder {
     pub(crate) graph: Graph,
     values: Vec<Built>,
     pub(crate) nodes: BTreeMap<ValueId, Value>,
+    /// The symbols that the data decides have smaller numbers.
+    pub(crate) numbered: u32,
     /// How many elements were computed so far.
     folded: usize,
     /// The memory of large known values.
@@ -51,6 +53,7 @@ impl GraphBuilder {
             graph,
             values: Vec::new(),
             nodes: BTreeMap::new(),
+            numbered: 0,
             folded: 0,
             taken: Taken::default(),
             origins: BTreeSet::new(),

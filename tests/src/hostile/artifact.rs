@@ -131,7 +131,7 @@ fn run(artifact: &Artifact<'_>, program: Program<'_>, size: i64) -> Result<Ended
     if all.fold(0, usize::saturating_add) > MOST_BYTES {
         return Ok(Ended::TooLarge);
     }
-    let inputs: Vec<Aligned> = lengths.iter().map(|&length| Aligned::of(&vec![1; length as usize])).collect();
+    let inputs: Vec<Aligned> = lengths.iter().map(|&length| Aligned::of(&vec![0; length as usize])).collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(Aligned::bytes).collect();
     let mut outputs: Vec<Aligned> = outputs.iter().map(|&length| Aligned::of(&vec![0; length])).collect();
     let mut outputs: Vec<&mut [u8]> = outputs.iter_mut().map(Aligned::bytes_mut).collect();

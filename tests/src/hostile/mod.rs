@@ -11,6 +11,9 @@ mod onnx;
 pub use artifact::{Ended, exercise, sealed};
 pub use onnx::planned;
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 /// A kind of input.
 pub struct Target {
     /// The name of its fuzz target and of the folder of its corpus.
@@ -27,6 +30,15 @@ pub static TARGETS: &[Target] = &[
     Target { name: "manifest", read: manifest::read },
     Target { name: "artifact", read: artifact::read },
 ];
+
+/// The time that this thread has computed for, or else the time since the first call: how long something takes must not depend
+/// on what else the machine does.
+pub fn computed() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let on_processor = text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok());
+    on_processor.map_or_else(|| START.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
+}
 
 /// Fails where a diagnostic says that the compiler is to blame.
 ///

@@ -15,7 +15,7 @@ use std::ops::Range;
 fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("model.m4fw");
-    let mut compile = |project: &Project| {
+    let compile = |project: &Project| {
         compiled(project, &file);
         std::fs::read(&file).expect("an artifact")
     };

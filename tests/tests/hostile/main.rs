@@ -6,4 +6,5 @@ mod damaged;
 mod deep;
 mod large;
 mod model;
+mod single_faults;
 mod sizes;

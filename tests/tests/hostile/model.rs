@@ -5,11 +5,11 @@ use m4c_compiler::onnx::message::{GraphProto, ModelProto, NodeProto, OperatorSet
 use m4c_compiler::onnx::message::{TypeProto, tensor_shape_proto, type_proto};
 use m4c_compiler::onnx::{ElementType, message};
 use m4c_compiler::plan::Plan;
-use m4c_tests::hostile::planned;
-use std::time::{Duration, Instant};
+use m4c_tests::hostile::{computed, planned};
+use std::time::Duration;
 
 /// An input or output of these sizes, which are numbers or names.
-pub fn value(name: &str, ty: ElementType, sizes: &[&str]) -> ValueInfoProto {
+pub(crate) fn value(name: &str, ty: ElementType, sizes: &[&str]) -> ValueInfoProto {
     use tensor_shape_proto::dimension::Value;
     let dimension = |size: &&str| {
         let value = size.parse().map_or_else(|_| Value::DimParam(size.to_string()), Value::DimValue);
@@ -22,18 +22,18 @@ pub fn value(name: &str, ty: ElementType, sizes: &[&str]) -> ValueInfoProto {
 }
 
 /// A named value of which nothing is said.
-pub fn named(name: &str) -> ValueInfoProto {
+pub(crate) fn named(name: &str) -> ValueInfoProto {
     ValueInfoProto { name: Some(name.into()), ..Default::default() }
 }
 
 /// A list of 64-bit integers.
-pub fn list(name: &str, values: &[i64]) -> TensorProto {
+pub(crate) fn list(name: &str, values: &[i64]) -> TensorProto {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     TensorProto::from_bytes(name, ElementType::Int64, &[values.len() as i64], bytes)
 }
 
 /// A model of one graph.
-pub fn model(inputs: Vec<ValueInfoProto>, nodes: Vec<NodeProto>, outputs: &[&str]) -> ModelProto {
+pub(crate) fn model(inputs: Vec<ValueInfoProto>, nodes: Vec<NodeProto>, outputs: &[&str]) -> ModelProto {
     let graph = GraphProto {
         input: inputs,
         node: nodes,
@@ -49,7 +49,7 @@ pub fn model(inputs: Vec<ValueInfoProto>, nodes: Vec<NodeProto>, outputs: &[&str
 }
 
 /// The same with initializers.
-pub fn with(mut model: ModelProto, initializers: Vec<TensorProto>) -> ModelProto {
+pub(crate) fn with(mut model: ModelProto, initializers: Vec<TensorProto>) -> ModelProto {
     if let Some(graph) = &mut model.graph {
         graph.initializer = initializers;
     }
@@ -61,10 +61,10 @@ pub fn with(mut model: ModelProto, initializers: Vec<TensorProto>) -> ModelProto
 /// # Panics
 /// Where it takes longer, or an error is a bug of the compiler.
 #[track_caller]
-pub fn soon(bytes: &[u8]) -> Result<Plan, Diagnostics> {
-    let start = Instant::now();
+pub(crate) fn soon(bytes: &[u8]) -> Result<Plan, Diagnostics> {
+    let start = computed();
     let result = planned(bytes);
-    let elapsed = start.elapsed();
+    let elapsed = computed().saturating_sub(start);
     println!("{} bytes in {elapsed:?}", bytes.len());
     assert!(elapsed < Duration::from_secs(60), "{elapsed:?}");
     if let Err(errors) = &result {
@@ -75,7 +75,7 @@ pub fn soon(bytes: &[u8]) -> Result<Plan, Diagnostics> {
 
 /// Holds that a model is refused soon, with this code among others.
 #[track_caller]
-pub fn refused(bytes: &[u8], code: Code) {
+pub(crate) fn refused(bytes: &[u8], code: Code) {
     match soon(bytes) {
         Ok(_) => panic!("it was planned"),
         Err(errors) => {
