@@ -91,12 +91,16 @@ fn pads(
         let reach = (window - 1).saturating_mul(dilations[i]).saturating_add(1);
         // The result without pads, less that with them.
         let total = match &output {
-            None => reach + more[i] - strides[i],
+            None => reach.saturating_add(more[i]).saturating_sub(strides[i]),
             Some(sizes) => {
                 let unknown = ImportError::NotConstant { index: 0, sets: "the pads that make `output_shape`" };
                 let size = x.shape[2 + i].as_i64().ok_or(unknown)?;
                 let wanted = sizes.get(i).copied().unwrap_or(0);
-                strides[i].saturating_mul(size - 1).saturating_add(more[i] + reach).saturating_sub(wanted)
+                strides[i]
+                    .saturating_mul(size.saturating_sub(1))
+                    .saturating_add(more[i])
+                    .saturating_add(reach)
+                    .saturating_sub(wanted)
             }
         };
         let (small, large) = (total.div_euclid(2), total - total.div_euclid(2));

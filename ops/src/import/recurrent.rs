@@ -6,12 +6,9 @@ use crate::build::{Build, Value};
 use crate::composite::sigmoid;
 use crate::dim::Dim;
 use crate::dtype::DType;
-use crate::fact::Fact;
 use crate::onnx::{ImportError, OnnxAttr, OnnxImport, OnnxNode, from};
 use crate::op::Violation;
-use crate::primitive::{
-    add, broadcast, concat, div, exp, iota, less, log, matmul, max, min, mul, select, slice, sub, tanh,
-};
+use crate::primitive::{add, broadcast, concat, div, exp, iota, less, log, matmul, max, min, mul, select, sub, tanh};
 
 /// `RNN`, `GRU` and `LSTM`.
 pub static IMPORT: &[OnnxImport] = &[from("RNN", 7, rnn), from("GRU", 7, gru), from("LSTM", 7, lstm)];
@@ -91,7 +88,7 @@ impl Layer {
 
     /// The part of an operand for a direction.
     fn part(&self, b: &mut dyn Build, value: Value, direction: usize) -> Result<Value, Violation> {
-        cut(b, value, 0, Dim::from(direction), Dim::from(1)).and_then(|one| {
+        b.cut(value, 0, Dim::from(direction), Dim::from(1)).and_then(|one| {
             let shape = b.fact(one).shape[1..].to_vec();
             b.reshape(one, &shape)
         })
@@ -114,8 +111,8 @@ impl Layer {
         if let Some(bias) = node.optional(3) {
             let bias = self.part(b, bias, direction)?;
             let half = b.fact(recurrent).shape[1].clone();
-            let first = cut(b, bias, 0, Dim::from(0), half.clone())?;
-            let second = cut(b, bias, 0, half.clone(), half)?;
+            let first = b.cut(bias, 0, Dim::from(0), half.clone())?;
+            let second = b.cut(bias, 0, half.clone(), half)?;
             inputs = b.plain(&add::OP, &[inputs, first])?;
             if apart {
                 late_bias = Some(second);
@@ -156,7 +153,7 @@ impl Layer {
     /// The columns of a gate.
     fn gate(&self, b: &mut dyn Build, gates: Value, index: usize) -> Result<Value, Violation> {
         let axis = b.fact(gates).rank() - 1;
-        cut(b, gates, axis, self.hidden.clone() * Dim::from(index), self.hidden.clone())
+        b.cut(gates, axis, self.hidden.clone() * Dim::from(index), self.hidden.clone())
     }
 
     /// Runs one direction: `step` computes the next states, the first of which is the result of a step.
@@ -225,15 +222,6 @@ impl Layer {
     }
 }
 
-fn cut(b: &mut dyn Build, x: Value, axis: usize, start: Dim, size: Dim) -> Result<Value, Violation> {
-    let fact: Fact = b.fact(x).clone();
-    let mut starts = vec![Dim::from(0); fact.rank()];
-    let mut sizes = fact.shape;
-    (starts[axis], sizes[axis]) = (start, size);
-    let steps = vec![1; starts.len()];
-    slice::apply(b, x, starts, sizes, steps)
-}
-
 fn rnn(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
     let layer = Layer::new(b, node, &["Tanh"])?;
     let mut runs = Vec::new();
@@ -257,14 +245,14 @@ fn gru(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
         let weights = layer.weights(b, node, direction, true)?;
         let (first, last) = {
             let two = layer.hidden.clone() * Dim::from(2);
-            let first = cut(b, weights.recurrent, 1, Dim::from(0), two.clone())?;
-            (first, cut(b, weights.recurrent, 1, two, layer.hidden.clone())?)
+            let first = b.cut(weights.recurrent, 1, Dim::from(0), two.clone())?;
+            (first, b.cut(weights.recurrent, 1, two, layer.hidden.clone())?)
         };
         let biases = match weights.late_bias {
             Some(bias) => {
                 let two = layer.hidden.clone() * Dim::from(2);
-                let first = cut(b, bias, 0, Dim::from(0), two.clone())?;
-                Some((first, cut(b, bias, 0, two, layer.hidden.clone())?))
+                let first = b.cut(bias, 0, Dim::from(0), two.clone())?;
+                Some((first, b.cut(bias, 0, two, layer.hidden.clone())?))
             }
             None => None,
         };
@@ -272,8 +260,8 @@ fn gru(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
         runs.push(layer.run(b, &weights, &[start], &mut |b, x, states| {
             let state = states[0];
             let two = layer.hidden.clone() * Dim::from(2);
-            let given = cut(b, x, 1, Dim::from(0), two.clone())?;
-            let candidate = cut(b, x, 1, two, layer.hidden.clone())?;
+            let given = b.cut(x, 1, Dim::from(0), two.clone())?;
+            let candidate = b.cut(x, 1, two, layer.hidden.clone())?;
             let mut gates = b.plain(&matmul::OP, &[state, first])?;
             if let Some((bias, _)) = biases {
                 gates = b.plain(&add::OP, &[gates, bias])?;
