@@ -33,6 +33,7 @@ def arguments():
     parser.add_argument("--dtype", choices=("f32", "f16"), default="f32")
     parser.add_argument("--variant", action="append", default=[], choices=variants.MAKERS, help="also this form")
     parser.add_argument("--out", type=Path, help="folder to write to")
+    parser.add_argument("--export-only", action="store_true", help="write no outputs, and do not run the model to check")
     parser.add_argument("--fixtures", action="store_true", help="write the fixtures of these models into this folder")
     return parser.parse_args()
 

@@ -112,11 +112,11 @@ def outcome(m4c, path, exports):
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode == 0:
         return "lowers"
-    error = re.search(r"error\[(\w+)\]: .*\n(?:.*\n)*?\s*note: (.*)", done.stderr)
+    error = re.search(r"error\[(\w+)\]: (.*)\n(?:(?:.*\n)*?\s*note: (.*))?", done.stderr)
     model = onnx.load(path, load_external_data=False)
     present = operators(model.graph)
     why = [f"{operator}: {reason}" for operator, reason in REASONS.items() if operator in present]
-    return f"refused: {error[1]} {error[2]}" + (f" ({'; '.join(why)})" if why else "")
+    return f"refused: {error[1]} {error[3] or error[2]}" + (f" ({'; '.join(why)})" if why else "")
 
 
 def row(m4c, exports, tasks, model, source):
@@ -133,12 +133,14 @@ def row(m4c, exports, tasks, model, source):
 def main():
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
-    m4c, exports = sys.argv[1:]
-    rows = [row(m4c, Path(exports), *task) for task in TASKS]
+    m4c, exports = sys.argv[1], Path(sys.argv[2])
+    exports.mkdir(parents=True, exist_ok=True)
+    rows = [row(m4c, exports, *task) for task in TASKS]
     versions = f"PyTorch {torch.__version__.partition('+')[0]}"
     lowers = sum(good for _, good in rows)
     text = HEAD.format(torch=versions, lowers=lowers, all=len(rows)) + "".join(line for line, _ in rows)
     (ROOT.parent / "docs/guide/table-3.md").write_text(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

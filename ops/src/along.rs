@@ -7,23 +7,23 @@ use crate::dtype::DType;
 use crate::op::Violation;
 use crate::primitive as p;
 
-/// Refuses an axis that a value of so many does not have: importers may ask before anything has looked at an operand.
-fn within(axis: usize, rank: usize) -> Result<(), Violation> {
-    let found = || Violation { op: "reshape", constraint: "axis-in-range", found: format!("axis {axis} of {rank}") };
-    (axis < rank).then_some(()).ok_or_else(found)
-}
-
 impl dyn Build + '_ {
+    fn no_axis(&self, x: Value, axis: usize) -> Violation {
+        p::slice::OP.refuse("one-entry-an-axis", format!("axis {axis} of {}", self.fact(x)))
+    }
+
     /// `size` elements from `start` on along an axis.
     ///
     /// # Errors
     /// The constraint that the application breaks.
     pub fn cut(&mut self, x: Value, axis: usize, start: Dim, size: Dim) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
-        within(axis, sizes.len())?;
         let mut starts = vec![Dim::from(0); sizes.len()];
         let steps = vec![1; sizes.len()];
-        (starts[axis], sizes[axis]) = (start, size);
+        let (Some(first), Some(count)) = (starts.get_mut(axis), sizes.get_mut(axis)) else {
+            return Err(self.no_axis(x, axis));
+        };
+        (*first, *count) = (start, size);
         p::slice::apply(self, x, starts, sizes, steps)
     }
 
@@ -42,7 +42,9 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn without_axis(&mut self, x: Value, axis: usize) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
-        within(axis, sizes.len())?;
+        if axis >= sizes.len() {
+            return Err(self.no_axis(x, axis));
+        }
         sizes.remove(axis);
         self.reshape(x, &sizes)
     }
@@ -53,7 +55,9 @@ impl dyn Build + '_ {
     /// The constraint that the application breaks.
     pub fn with_axis(&mut self, x: Value, axis: usize) -> Result<Value, Violation> {
         let mut sizes = self.fact(x).shape.clone();
-        within(axis, sizes.len() + 1)?;
+        if axis > sizes.len() {
+            return Err(self.no_axis(x, axis));
+        }
         sizes.insert(axis, Dim::from(1));
         self.reshape(x, &sizes)
     }
@@ -115,7 +119,6 @@ impl dyn Build + '_ {
     pub fn framed(&mut self, x: Value, axis: usize, low: Dim, high: Dim, with: f64) -> Result<Value, Violation> {
         let rank = self.fact(x).rank();
         let (mut before, mut after) = (vec![Dim::from(0); rank], vec![Dim::from(0); rank]);
-        within(axis, rank)?;
         (before[axis], after[axis]) = (low, high);
         let with = self.like(x, with);
         p::pad::apply(self, x, with, before, after, vec![0; rank])

@@ -7,7 +7,7 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::onnx::{ImportError, OnnxNode};
 use crate::op::Violation;
-use crate::primitive::{add, concat, equal, iota, less, select, slice};
+use crate::primitive::{add, concat, equal, iota, less, select};
 use crate::tensor::Tensor;
 
 /// `[batch, rows, heads * width]` as `[batch, heads, rows, width]`; what has four axes stays.
@@ -46,21 +46,7 @@ pub fn merge(b: &mut dyn Build, x: Value) -> Result<Value, ImportError> {
 /// Where they lie outside.
 pub fn part(b: &mut dyn Build, x: Value, start: Dim, size: Dim) -> Result<Value, Violation> {
     let last = b.fact(x).rank().saturating_sub(1);
-    places(b, x, last, start, size)
-}
-
-/// Some places of one axis.
-///
-/// # Errors
-/// Where they lie outside.
-pub fn places(b: &mut dyn Build, x: Value, axis: usize, start: Dim, size: Dim) -> Result<Value, Violation> {
-    let mut sizes = b.fact(x).shape.clone();
-    let mut starts = vec![Dim::from(0); sizes.len()];
-    if let (Some(at), Some(all)) = (starts.get_mut(axis), sizes.get_mut(axis)) {
-        (*at, *all) = (start, size);
-    }
-    let steps = vec![1; sizes.len()];
-    slice::apply(b, x, starts, sizes, steps)
+    b.cut(x, last, start, size)
 }
 
 /// One place of the outermost axis, which is dropped.
@@ -68,9 +54,7 @@ pub fn places(b: &mut dyn Build, x: Value, axis: usize, start: Dim, size: Dim) -
 /// # Errors
 /// Where it lies outside.
 pub fn one_of(b: &mut dyn Build, x: Value, place: i64) -> Result<Value, Violation> {
-    let one = places(b, x, 0, Dim::from(place), Dim::from(1))?;
-    let shape = b.fact(one).shape.get(1..).unwrap_or_default().to_vec();
-    b.reshape(one, &shape)
+    b.at(x, 0, Dim::from(place))
 }
 
 /// The scale of scores: an attribute, or 1 / √width where that is 0 or not given.

@@ -288,6 +288,12 @@ def grouped():
     uneven = inputs(2, 1, 6, lengths=[7, 4], rotary=True)
     # Behind the keys of a shorter row, caches hold nothing that means something.
     case("gqa_uneven", "GroupQueryAttention", uneven, do_rotary=1, compared=("y0",), **settings)
+    # Where the number of all keys is only known at run time, the cache may have room for more.
+    settings["constants"] = ()
+    case("gqa_total_at_run_time", "GroupQueryAttention", inputs(1, 1, 6, rotary=True), do_rotary=1, **settings)
+    roomy = inputs(1, 1, 6, lengths=[4])
+    roomy[6] = np.array(4, np.int32)
+    case("gqa_roomy_cache", "GroupQueryAttention", roomy, compared=("y0",), **settings)
 
 
 def recurrent():
@@ -337,6 +343,25 @@ def recurrent_layer(op, gates, way):
     layer("symbolic_plain", [x, *weights], dims=dims)
 
 
+def corners():
+    """Options that few models use, each where another reading of the specification would give other numbers."""
+    on = dict(domain="")
+    case("resize_10_shrinks", "Resize", [f(1, 2, 6, 5), f32([1, 1, 0.5, 0.6])], constants=(1,), version=10, **on)
+    case("resize_10_grows", "Resize", [f(1, 2, 6, 5), f32([1, 1, 1.5, 2])], constants=(1,), version=10, **on)
+    case("resize_to_one", "Resize", [f(1, 2, 3, 7), None, None, np.array([1, 2, 1, 1])], constants=(3,), version=19, mode="cubic",
+         coordinate_transformation_mode="pytorch_half_pixel", **on)
+    for aligned in (0, 1):
+        case(f"grid_cubic_border_{aligned}", "GridSample", [f(2, 3, 4, 5), f(2, 6, 6, 2, scale=2)], version=20, mode="cubic",
+             padding_mode="border", align_corners=aligned, **on)
+    case("pad_wraps_what_is_left", "Pad", [f(3, 5), np.array([0, -2, 1, 1])], constants=(1,), version=19, mode="wrap", **on)
+    case("unique_8_bits", "Unique", [i8(4, 5) // 32], outputs=4, **on)
+    case("unique_rows_8_bits", "Unique", [i8(9, 2) // 64], outputs=4, axis=0, sorted=0, **on)
+    integers = lambda *values: np.array(values, np.int32)
+    case("pow_of_negative_integers", "Pow", [integers(2, 1, -1, -1, 3, -2), integers(-1, -5, -3, -4, 4, 3)], **on)
+    weights = [f(1, 9, 4, scale=50), f(1, 9, 3), f(1, 18)]
+    case("gru_softplus_of_large", "GRU", [f(1, 2, 4), *weights], outputs=2, hidden_size=3, activations=["Softplus", "Tanh"], **on)
+
+
 def functions():
     """Functions of a model: nested, with a default, an attribute passed on, an operand left out, and a branch inside."""
     text = """<ir_version: 10, opset_import: ["": 21, "own": 1]>
@@ -369,7 +394,7 @@ Outer <slope: float = 0.2> (x, b, low) => (y) {
 def main():
     global folder
     folder = Path(sys.argv[1])
-    for group in (quantization, products, quantized_elementwise, weights, norms, activations, fused, rotary, attention, multi_head, grouped, recurrent, functions):
+    for group in (quantization, products, quantized_elementwise, weights, norms, activations, fused, rotary, attention, multi_head, grouped, recurrent, corners, functions):
         group()
     (folder / "cases.json").write_text(json.dumps(cases))
 

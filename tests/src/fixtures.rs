@@ -1,7 +1,7 @@
 //! The ONNX files in `models/`: parts of M4, other forms of some of them, and the contrast set.
 
 use crate::{Named, artifact, npz, root};
-use m4c_compiler::compile::{Silent, graph_after};
+use m4c_compiler::compile::{Observer, Silent, graph_after};
 use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::onnx::ModelFile;
 use m4c_compiler::onnx::message::GraphProto;
@@ -116,8 +116,16 @@ impl Fixture {
     /// # Errors
     /// Where the model does not get that far.
     pub fn after(&self, phase: Phase) -> Result<Graph, Diagnostics> {
+        self.watched(phase, &mut Silent)
+    }
+
+    /// [`after`](Self::after), with an observer of the phases.
+    ///
+    /// # Errors
+    /// Where the model does not get that far.
+    pub fn watched(&self, phase: Phase, observer: &mut dyn Observer) -> Result<Graph, Diagnostics> {
         let target = CpuTarget::new().expect("the target's tables");
-        graph_after(&self.project(), "main", &target, phase, &mut Silent)
+        graph_after(&self.project(), "main", &target, phase, observer)
     }
 }
 

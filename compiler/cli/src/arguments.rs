@@ -53,6 +53,7 @@ Exit codes:
 pub(crate) enum Command {
     Compile(command::compile::Compile),
     Run(command::run::Run),
+    Bench(command::bench::Bench),
     Inspect(command::inspect::Inspect),
     Verify(command::verify::Verify),
     Ops(command::ops::Ops),
@@ -124,6 +125,10 @@ mod tests {
         assert_eq!(refused("m4c run a.m4fw --threads 0"), ValueValidation);
         assert_eq!(refused("m4c run a.m4fw --bound n"), ValueValidation);
         assert_eq!(refused("m4c run a.m4fw --input x"), ValueValidation);
+        assert_eq!(refused("m4c bench"), MissingRequiredArgument);
+        assert_eq!(refused("m4c bench a.m4fw --runs 0"), ValueValidation);
+        assert_eq!(refused("m4c bench a.m4fw --seconds -1"), ValueValidation);
+        assert_eq!(refused("m4c bench a.m4fw --runs 1 --seconds 1"), ArgumentConflict);
         assert_eq!(refused("m4c explain M4C9999"), ValueValidation);
         assert_eq!(refused("m4c inspect a.m4fw --max-memory 0"), ValueValidation);
         assert_eq!(refused("m4c inspect a.m4fw --max-memory 1X"), ValueValidation);

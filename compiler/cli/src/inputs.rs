@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where inputs come from.
+///
+/// Commands that do not always make random inputs apply [`only_with_random`].
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Inputs")]
 pub(crate) struct InputArguments {
@@ -33,12 +35,17 @@ pub(crate) struct InputArguments {
     random: Option<u64>,
 
     /// Random integers stay below this, for instance the size of a vocabulary
-    #[arg(long, value_name = "N", default_value_t = 2, requires = "random", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     random_below: u32,
 
     /// A size of the random inputs, as in batch=4; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", requires = "random")]
+    #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) size: Vec<Size>,
+}
+
+/// Lets what is about random inputs be given only with `--random`.
+pub(crate) fn only_with_random(argument: clap::Arg) -> clap::Arg {
+    if ["random_below", "size"].contains(&argument.get_id().as_str()) { argument.requires("random") } else { argument }
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {

@@ -5,18 +5,21 @@ mod arguments;
 pub mod array;
 mod artifact;
 mod bug;
+mod chosen;
 mod command;
 mod comparison;
 mod console;
 mod engine;
 mod execute;
 mod inputs;
+mod limits;
 mod phase;
 mod ports;
 mod profile;
 mod random;
 mod reference;
 mod size;
+mod statistics;
 mod summary;
 mod table;
 mod targets;
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Compile(command) => command.run(console),
         Command::Run(command) => command.run(console),
+        Command::Bench(command) => command.run(console),
         Command::Inspect(command) => command.run(console),
         Command::Verify(command) => command.run(console),
         Command::Ops(command) => command.run(console),

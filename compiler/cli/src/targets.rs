@@ -4,6 +4,9 @@ use m4c_compiler::diagnostic::{Diagnostic, codes};
 use m4c_runtime::Executor;
 use m4c_target::{ProfileError, Target};
 
+/// Loops that show how fast this machine multiplies and adds.
+pub(crate) use m4c_exec_cpu::rate::{MultiplyAdd, multiply_adds};
+
 /// A target that models can be compiled for, and what runs the result on this machine.
 pub(crate) struct TargetEntry {
     pub(crate) name: &'static str,

@@ -100,12 +100,11 @@ impl<'t> Lowering<'t> {
                     continue;
                 }
                 NodeKind::Scan(scan) => {
-                    let made = self.scan(scan, &operands)?;
-                    let made = made.map_err(|violation| {
-                        let message = format!("lowering a loop failed: {violation}");
-                        Diagnostic::bug(codes::VERIFIER, message).at(Location::value(value.0, "scan"))
-                    })?;
-                    results.insert(value, made);
+                    match self.scan(scan, &operands) {
+                        Ok(made) => results.insert(value, made),
+                        Err(loops::Failure::Body(diagnostics)) => return Err(diagnostics),
+                        Err(loops::Failure::Loop(violation)) => return Err(broken(value, "scan", &violation).into()),
+                    };
                     continue;
                 }
                 NodeKind::Result(index) => {
@@ -117,7 +116,7 @@ impl<'t> Lowering<'t> {
                 }
                 NodeKind::Apply { op, attrs } => match self.apply(op, &operands, attrs.clone()) {
                     Ok(new) => new,
-                    Err(violation) => return Err(broken(value, op, &violation).into()),
+                    Err(violation) => return Err(broken(value, op.name, &violation).into()),
                 },
             };
             self.values.insert(value, new);
@@ -268,7 +267,7 @@ fn unsupported(nodes: &[Unsupported], target: &dyn Target) -> Option<Diagnostic>
     Some(diagnostic)
 }
 
-fn broken(value: ValueId, op: &Op, violation: &Violation) -> Diagnostic {
-    let message = format!("lowering `{}` failed: {violation}", op.name);
-    Diagnostic::bug(codes::VERIFIER, message).at(Location::value(value.0, op.name))
+fn broken(value: ValueId, op: &'static str, violation: &Violation) -> Diagnostic {
+    let message = format!("lowering `{op}` failed: {violation}");
+    Diagnostic::bug(codes::VERIFIER, message).at(Location::value(value.0, op))
 }

@@ -3,7 +3,7 @@
 use m4c_compiler::diagnostic::{Code, Diagnostics, codes};
 use m4c_compiler::facts::facts;
 use m4c_compiler::import::import;
-use m4c_compiler::onnx::message::NodeProto;
+use m4c_compiler::onnx::message::{GraphProto, NodeProto};
 use m4c_compiler::onnx::{Dim, ElementType, ModelFile, OnnxWriter, TensorData, TensorRef};
 use m4c_compiler::project::{DimSetting, Project};
 use m4c_ir::{Graph, interpret};
@@ -333,4 +333,29 @@ fn questions_about_small_floats_are_answered_by_value() {
 fn patterns_never_reach_arithmetic() {
     let errors = refused(&binary("Add", ElementType::Float8e4m3fn));
     assert!(errors.to_text().contains("`Add` of float8e4m3fn is not supported"), "{}", errors.to_text());
+}
+
+/// `y = if c { yes(x) } else { no(x) }`, with `c` known only while running.
+fn choice(yes: &str, no: &str) -> ModelFile {
+    let branch = |op: &str| {
+        let output = m4c_compiler::onnx::message::ValueInfoProto { name: Some("r".into()), ..Default::default() };
+        let node = NodeProto::new(op, ["x"], ["r"]);
+        GraphProto { name: Some(op.into()), node: vec![node], output: vec![output], ..Default::default() }
+    };
+    let node = NodeProto::new("If", ["c"], ["y"]).with("then_branch", branch(yes)).with("else_branch", branch(no));
+    file(|writer| {
+        writer.input("x", ElementType::Int64, &[named("n"), named("m")]);
+        writer.input("c", ElementType::Bool, &[]);
+        writer.node(node);
+        writer.output("y", ElementType::Int64, &[named("p"), named("q")]);
+    })
+}
+
+#[test]
+fn branches_may_differ_in_sizes_of_inputs_but_not_in_what_the_data_decides() {
+    let guards: Vec<String> = imported(&choice("Transpose", "Neg")).guards.iter().map(ToString::to_string).collect();
+    assert!(!guards.is_empty() && guards.iter().all(|guard| guard == "n = m" || guard == "m = n"), "{guards:?}");
+    let errors = refused(&choice("NonZero", "Neg"));
+    assert_eq!(codes_of(&errors), [codes::UNSUPPORTED_ATTRIBUTE]);
+    assert!(errors.to_text().contains("which is taken is only known while running"), "{}", errors.to_text());
 }

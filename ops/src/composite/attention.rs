@@ -6,6 +6,7 @@ use crate::composite::softmax;
 use crate::dim::Dim;
 use crate::dtype::{DType, FLOAT};
 use crate::fact::Fact;
+use crate::heads;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, from};
 use crate::op::{Facts, Meaning, Op, Refusal, Sample, Violation, attr, constraint, operand, optional, types};
@@ -192,7 +193,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         k = b.op(&concat::OP, &[past_k, k], Attrs::none().int("axis", 2))?;
         v = b.op(&concat::OP, &[past_v, v], Attrs::none().int("axis", 2))?;
     }
-    let scale = scale(b, node, q)?;
+    let scale = heads::scale(b, node, q)?;
     let cap = node.float("softcap")?.filter(|cap| *cap != 0.0);
     let cap = cap.map(|cap| b.constant(Tensor::scalar_f32(cap)));
     let causal = if node.int("is_causal")?.unwrap_or(0) != 0 { vec![before] } else { Vec::new() };
@@ -217,29 +218,9 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         (b.apply(&OP, &operands, attrs)?, None)
     };
     if merged {
-        let [batch, heads, rows, width] = &b.fact(result).shape.clone()[..] else {
-            return Err(OP.refuse("four-axes", b.fact(result).to_string()).into());
-        };
-        let by_row = b.transpose(result, vec![0, 2, 1, 3])?;
-        result = b.reshape(by_row, &[batch.clone(), rows.clone(), heads.clone() * width.clone()])?;
+        result = heads::merge(b, result)?;
     }
     Ok([result, k, v].into_iter().chain(scores).collect())
-}
-
-/// The factor of a node; one over the root of a head's width where none is given.
-///
-/// # Errors
-/// Where that width is not known.
-pub(crate) fn scale(b: &mut dyn Build, node: &OnnxNode, q: Value) -> Result<Value, ImportError> {
-    let scale = match node.float("scale")?.filter(|scale| *scale != 0.0) {
-        Some(scale) => scale,
-        None => {
-            let width = b.fact(q).shape.get(3).and_then(Dim::as_i64);
-            let width = width.ok_or(ImportError::NotConstant { index: 0, sets: "the width of a head" })?;
-            (1.0 / (width as f64).sqrt()) as f32
-        }
-    };
-    Ok(b.constant(Tensor::scalar_f32(scale)))
 }
 
 /// The mask of a node. What it lacks behind is hidden, and so is what lies behind the lengths of padded keys.
@@ -275,10 +256,9 @@ fn mask(b: &mut dyn Build, node: &OnnxNode, k: Value) -> Result<Option<Value>, I
 /// An operand as [batch, heads, positions, width].
 fn by_head(b: &mut dyn Build, node: &OnnxNode, index: usize, count: &str) -> Result<Value, ImportError> {
     let x = node.operand(index)?;
-    let shape = b.fact(x).shape.clone();
-    let [batch, rows, width] = &shape[..] else { return Ok(x) };
+    if b.fact(x).rank() != 3 {
+        return Ok(x);
+    }
     let missing = || ImportError::Attribute { name: count.into(), found: "is missing".into() };
-    let heads = node.int(count)?.filter(|heads| *heads > 0).ok_or_else(missing)?;
-    let split = b.reshape(x, &[batch.clone(), rows.clone(), Dim::from(heads), width.floor_div(heads)])?;
-    Ok(b.transpose(split, vec![0, 2, 1, 3])?)
+    heads::split(b, x, node.int(count)?.filter(|heads| *heads > 0).ok_or_else(missing)?)
 }

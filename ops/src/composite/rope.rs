@@ -139,18 +139,13 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         cos = part(b, cos, 0, turned / 2, 1)?;
         sin = part(b, sin, 0, turned / 2, 1)?;
     }
-    let shape = b.fact(x).shape.clone();
     let attrs = Attrs::none().flag("interleaved", node.int("interleaved")?.unwrap_or(0) != 0);
-    let [batch, positions, _] = &shape[..] else {
+    if b.fact(x).rank() != 3 {
         return Ok(vec![b.op(&OP, &[x, cos, sin], attrs)?]);
-    };
-    let heads = node.int("num_heads")?.filter(|heads| *heads > 0);
+    }
     let missing = || ImportError::Attribute { name: "num_heads".into(), found: "is missing".into() };
-    let heads = heads.ok_or_else(missing)?;
-    let width = shape[2].floor_div(heads);
-    let rows = b.reshape(x, &[batch.clone(), positions.clone(), Dim::from(heads), width])?;
-    let by_head = b.transpose(rows, vec![0, 2, 1, 3])?;
+    let heads = node.int("num_heads")?.filter(|heads| *heads > 0).ok_or_else(missing)?;
+    let by_head = split(b, x, heads)?;
     let result = b.op(&OP, &[by_head, cos, sin], attrs)?;
-    let result = b.transpose(result, vec![0, 2, 1, 3])?;
-    Ok(vec![b.reshape(result, &shape)?])
+    Ok(vec![merge(b, result)?])
 }

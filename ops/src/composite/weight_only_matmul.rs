@@ -6,7 +6,7 @@ use crate::composite::dequantize;
 use crate::dim::Dim;
 use crate::dtype::{DType, FLOAT};
 use crate::fact::Fact;
-use crate::heads::{part, places};
+use crate::heads::part;
 use crate::numerics::Numerics;
 use crate::onnx::{Export, ImportError, OnnxNode, microsoft};
 use crate::op::{Meaning, Op, Refusal, Sample, Violation, constraint, operand, optional, types};
@@ -181,7 +181,7 @@ fn with_real_zeros(
     let steps = b.plain(&sub::OP, &[steps, zero])?;
     let real = b.plain(&mul::OP, &[steps, scale])?;
     let real = b.reshape(real, &[columns.clone(), blocks.clone() * block.clone()])?;
-    let real = places(b, real, 1, Dim::from(0), Dim::from(depth))?;
+    let real = b.cut(real, 1, Dim::from(0), Dim::from(depth))?;
     let real = b.transpose(real, vec![1, 0])?;
     Ok(b.plain(&matmul::OP, &[x, real])?)
 }

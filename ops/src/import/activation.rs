@@ -14,13 +14,19 @@ pub static IMPORT: &[OnnxImport] = &[
     from("Selu", 6, selu),
     from("Shrink", 9, shrink),
     from("Softplus", 1, |b, node| import_widened(b, node, softplus)),
-    from("Softsign", 1, softsign),
+    from("Softsign", 1, |b, node| Ok(vec![softsign(b, node.operand(0)?)?])),
     from("Swish", 24, swish),
-    from("ThresholdedRelu", 10, thresholded_relu),
+    from("ThresholdedRelu", 10, |b, node| {
+        let alpha = f64::from(node.float("alpha")?.unwrap_or(1.0));
+        Ok(vec![thresholded(b, node.operand(0)?, alpha)?])
+    }),
 ];
 
 /// `x` above zero, `other` at and below.
-fn bent(b: &mut dyn Build, x: Value, other: Value) -> Result<Value, Violation> {
+///
+/// # Errors
+/// The constraint that the application breaks.
+pub(super) fn bent(b: &mut dyn Build, x: Value, other: Value) -> Result<Value, Violation> {
     let zero = b.like(x, 0.0);
     let positive = b.less(zero, x)?;
     b.select(positive, x, other)
@@ -50,7 +56,10 @@ fn selu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
 }
 
 /// `max(x, 0) + log(1 + exp(-|x|))`, which does not overflow.
-fn softplus(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
+///
+/// # Errors
+/// The constraint that the application breaks.
+pub(super) fn softplus(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
     let zero = b.like(x, 0.0);
     let positive = b.max(x, zero)?;
     let size = b.abs(x)?;
@@ -66,11 +75,14 @@ fn mish(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
     b.mul(x, gate)
 }
 
-fn softsign(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
+/// `x / (1 + |x|)`.
+///
+/// # Errors
+/// The constraint that the application breaks.
+pub(super) fn softsign(b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
     let size = b.abs(x)?;
     let above = b.plus(size, 1.0)?;
-    Ok(vec![b.div(x, above)?])
+    b.div(x, above)
 }
 
 fn swish(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
@@ -81,12 +93,15 @@ fn swish(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> 
     Ok(vec![b.mul(x, gate)?])
 }
 
-fn thresholded_relu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let alpha = b.like(x, f64::from(node.float("alpha")?.unwrap_or(1.0)));
+/// `x` above `alpha`, 0 at and below.
+///
+/// # Errors
+/// The constraint that the application breaks.
+pub(super) fn thresholded(b: &mut dyn Build, x: Value, alpha: f64) -> Result<Value, Violation> {
+    let alpha = b.like(x, alpha);
     let above = b.less(alpha, x)?;
     let zero = b.like(x, 0.0);
-    Ok(vec![b.select(above, x, zero)?])
+    b.select(above, x, zero)
 }
 
 /// `x - bias` above `lambd`, `x + bias` below `-lambd`, 0 between.

@@ -5,7 +5,6 @@ use crate::build::{Build, Value};
 use crate::composite::layer_norm;
 use crate::dim::Dim;
 use crate::dtype::DType;
-use crate::heads::places;
 use crate::onnx::{ImportError, OnnxImport, OnnxNode, microsoft};
 use crate::primitive::{add, broadcast, gather, reduce_sum};
 
@@ -23,7 +22,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let table = node.operand(3)?;
     let position = match node.optional(8) {
         Some(positions) => b.op(&gather::OP, &[table, positions], by_row())?,
-        None => places(b, table, 0, Dim::from(0), rows.clone())?,
+        None => b.cut(table, 0, Dim::from(0), rows.clone())?,
     };
     sum = b.plain(&add::OP, &[sum, position])?;
     if let (Some(segments), Some(table)) = (node.optional(1), node.optional(4)) {

@@ -3,6 +3,7 @@
 use crate::attr::Attrs;
 use crate::build::{Build, Value};
 use crate::composite::attention;
+use crate::heads;
 use crate::onnx::{ImportError, OnnxImport, OnnxNode};
 
 /// `FlexAttention`.
@@ -16,7 +17,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         }
     }
     let (q, k, v) = (node.operand(0)?, node.operand(1)?, node.operand(2)?);
-    let scale = attention::scale(b, node, q)?;
+    let scale = heads::scale(b, node, q)?;
     // Scores and weights of narrow types are computed in f32.
     let dtype = b.fact(v).dtype;
     let (q, k, v) = (b.wide(q)?, b.wide(k)?, b.wide(v)?);

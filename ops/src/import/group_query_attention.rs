@@ -25,7 +25,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         k = b.op(&rms_norm::OP, &[k, k_weight, epsilon], Attrs::none().int("axis", 3))?;
     }
     let rows = b.fact(q).shape[2].clone();
-    let earlier = Earlier::of(b, node, &rows)?;
+    let total = b.known(node.operand(6)?).and_then(Tensor::as_dim);
+    let earlier = Earlier::of(b, node, &rows, total.is_some())?;
     if node.int("do_rotary")?.unwrap_or(0) != 0 {
         let (cos, sin) = (node.operand(7)?, node.operand(8)?);
         let at = match node.optional(9) {
@@ -41,7 +42,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let k = earlier.present(b, node.optional(3), k)?;
     let v = earlier.present(b, node.optional(4), v)?;
     let keys = b.fact(k).shape[2].clone();
-    if let Some(total) = b.known(node.operand(6)?).and_then(Tensor::as_dim) {
+    if let Some(total) = total {
         let guard = Guard::equal(&total, &keys);
         if guard.known() == Some(false) {
             let what = format!("a cache that is shared with its result is not supported: {guard} does not hold");
@@ -78,6 +79,10 @@ fn refuse(node: &OnnxNode) -> Result<(), ImportError> {
             });
         }
     }
+    if node.int("local_window_size")? == Some(0) {
+        let found = "is 0, which hides every key".into();
+        return Err(ImportError::Attribute { name: "local_window_size".into(), found });
+    }
     for name in ["k_quant_type", "v_quant_type"] {
         if node.text(name)?.is_some_and(|kind| kind != "NONE") {
             return Err(ImportError::Unsupported("quantized caches are not supported".into()));
@@ -110,17 +115,17 @@ fn separate(b: &mut dyn Build, node: &OnnxNode, heads: i64, shared: i64) -> Resu
 
 /// How many keys each row of the batch has before the given ones.
 enum Earlier {
-    /// All that are in the cache: there is one row.
+    /// All that are in the cache: there is one row, and the number of all keys is known to say so.
     Same(Dim),
     /// These, `[batch, 1]` of `i64`, the first of those in the cache.
     Each(Value),
 }
 
 impl Earlier {
-    fn of(b: &mut dyn Build, node: &OnnxNode, rows: &Dim) -> Result<Earlier, ImportError> {
+    fn of(b: &mut dyn Build, node: &OnnxNode, rows: &Dim, total_known: bool) -> Result<Earlier, ImportError> {
         let past = node.optional(3).and_then(|past| b.fact(past).shape.get(2).cloned());
         let batch = b.fact(node.operand(0)?).shape[0].clone();
-        if batch.is(1) {
+        if batch.is(1) && total_known {
             return Ok(Earlier::Same(past.unwrap_or(Dim::from(0))));
         }
         // The lengths of all rows, less one.

@@ -4,9 +4,7 @@ use crate::attr::Attrs;
 use crate::build::{Build, Value};
 use crate::composite::{dequantize, integer_matmul};
 use crate::dim::Dim;
-use crate::heads::{
-    Scores, appended, attend, mask_by_length, mask_by_number, merge, one_of, part, places, scale, split, sum,
-};
+use crate::heads::{Scores, appended, attend, mask_by_length, mask_by_number, merge, one_of, part, scale, split, sum};
 use crate::onnx::{ImportError, OnnxImport, OnnxNode, microsoft};
 use crate::primitive::{add, concat, matmul, mul};
 use crate::quantization::is_zero;
@@ -49,8 +47,8 @@ fn mask(
     match &fact.shape[..] {
         [ends] if ends == batch => mask_by_length(b, given, None, keys, filter, dtype),
         [both] if *both == batch.clone() * Dim::from(2) => {
-            let ends = places(b, given, 0, Dim::from(0), batch.clone())?;
-            let starts = places(b, given, 0, batch.clone(), batch.clone())?;
+            let ends = b.cut(given, 0, Dim::from(0), batch.clone())?;
+            let starts = b.cut(given, 0, batch.clone(), batch.clone())?;
             mask_by_length(b, ends, Some(starts), keys, filter, dtype)
         }
         [_] => Err(ImportError::Unsupported(format!("{fact} as a mask beside a batch of {batch} is not supported"))),
@@ -83,7 +81,7 @@ fn multi_head(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportEr
 fn separate(b: &mut dyn Build, node: &OnnxNode) -> Result<[Value; 3], ImportError> {
     let q = node.operand(0)?;
     let unpacked = |b: &mut dyn Build, packed: Value, which: i64| -> Result<Value, ImportError> {
-        let one = places(b, packed, 3, Dim::from(which), Dim::from(1))?;
+        let one = b.cut(packed, 3, Dim::from(which), Dim::from(1))?;
         let [batch, rows, heads, _, width] = &b.fact(one).shape.clone()[..] else {
             return Err(ImportError::Unsupported(format!("{} as packed heads is not supported", b.fact(packed))));
         };

@@ -20,6 +20,9 @@ fn one_hot(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError
         None => None,
     };
     let depth = depth.ok_or(ImportError::NotConstant { index: 1, sets: "the depth" })?;
+    if depth.as_i64().is_some_and(|depth| depth < 0) {
+        return Err(ImportError::Operand { index: 1, found: format!("is a depth of {depth}") });
+    }
     let rank = b.fact(indices).rank() + 1;
     let given = node.int("axis")?.unwrap_or(-1);
     let axis = if given < 0 { given.saturating_add(rank as i64) } else { given };

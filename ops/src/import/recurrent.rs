@@ -6,9 +6,10 @@ use crate::build::{Build, Value};
 use crate::composite::sigmoid;
 use crate::dim::Dim;
 use crate::dtype::DType;
+use crate::import::activation::{bent, softplus, softsign, thresholded};
 use crate::onnx::{ImportError, OnnxAttr, OnnxImport, OnnxNode, from};
 use crate::op::Violation;
-use crate::primitive::{add, broadcast, concat, div, exp, iota, less, log, matmul, max, min, mul, select, sub, tanh};
+use crate::primitive::{add, broadcast, concat, iota, less, matmul, max, min, mul, select, sub};
 
 /// `RNN`, `GRU` and `LSTM`.
 pub static IMPORT: &[OnnxImport] = &[from("RNN", 7, rnn), from("GRU", 7, gru), from("LSTM", 7, lstm)];
@@ -88,10 +89,7 @@ impl Layer {
 
     /// The part of an operand for a direction.
     fn part(&self, b: &mut dyn Build, value: Value, direction: usize) -> Result<Value, Violation> {
-        b.cut(value, 0, Dim::from(direction), Dim::from(1)).and_then(|one| {
-            let shape = b.fact(one).shape[1..].to_vec();
-            b.reshape(one, &shape)
-        })
+        b.at(value, 0, Dim::from(direction))
     }
 
     /// The product with the inputs of all steps. The bias of the recurrent product stays apart where `apart`.
@@ -152,7 +150,7 @@ impl Layer {
 
     /// The columns of a gate.
     fn gate(&self, b: &mut dyn Build, gates: Value, index: usize) -> Result<Value, Violation> {
-        let axis = b.fact(gates).rank() - 1;
+        let axis = b.fact(gates).rank().saturating_sub(1);
         b.cut(gates, axis, self.hidden.clone() * Dim::from(index), self.hidden.clone())
     }
 
@@ -389,55 +387,43 @@ fn activations(node: &OnnxNode, defaults: &[&str], directions: usize) -> Result<
 
 impl Activation {
     fn apply(&self, b: &mut dyn Build, x: Value) -> Result<Value, Violation> {
-        let dtype = b.fact(x).dtype;
-        let (alpha, beta) = (b.scalar(dtype, self.alpha), b.scalar(dtype, self.beta));
-        let (zero, one) = (b.scalar(dtype, 0.0), b.scalar(dtype, 1.0));
+        let (alpha, beta) = (self.alpha, self.beta);
         match &*self.name {
-            "relu" => b.plain(&max::OP, &[x, zero]),
-            "tanh" => b.plain(&tanh::OP, &[x]),
+            "relu" => {
+                let zero = b.like(x, 0.0);
+                b.max(x, zero)
+            }
+            "tanh" => b.tanh(x),
             "sigmoid" => b.plain(&sigmoid::OP, &[x]),
             "affine" => {
-                let scaled = b.plain(&mul::OP, &[x, alpha])?;
-                b.plain(&add::OP, &[scaled, beta])
+                let scaled = b.times(x, alpha)?;
+                b.plus(scaled, beta)
             }
             "scaledtanh" => {
-                let inner = b.plain(&mul::OP, &[x, beta])?;
-                let inner = b.plain(&tanh::OP, &[inner])?;
-                b.plain(&mul::OP, &[inner, alpha])
+                let inner = b.times(x, beta)?;
+                let inner = b.tanh(inner)?;
+                b.times(inner, alpha)
             }
             "leakyrelu" => {
-                let scaled = b.plain(&mul::OP, &[x, alpha])?;
-                let negative = b.plain(&less::OP, &[x, zero])?;
-                b.plain(&select::OP, &[negative, scaled, x])
+                let scaled = b.times(x, alpha)?;
+                bent(b, x, scaled)
             }
-            "thresholdedrelu" => {
-                let above = b.plain(&less::OP, &[alpha, x])?;
-                b.plain(&select::OP, &[above, x, zero])
-            }
+            "thresholdedrelu" => thresholded(b, x, alpha),
             "hardsigmoid" => {
-                let scaled = b.plain(&mul::OP, &[x, alpha])?;
-                let moved = b.plain(&add::OP, &[scaled, beta])?;
-                let low = b.plain(&max::OP, &[moved, zero])?;
-                b.plain(&min::OP, &[low, one])
+                let scaled = b.times(x, alpha)?;
+                let moved = b.plus(scaled, beta)?;
+                let (zero, one) = (b.like(x, 0.0), b.like(x, 1.0));
+                let low = b.max(moved, zero)?;
+                b.min(low, one)
             }
             "elu" => {
-                let grown = b.plain(&exp::OP, &[x])?;
-                let grown = b.plain(&sub::OP, &[grown, one])?;
-                let scaled = b.plain(&mul::OP, &[grown, alpha])?;
-                let negative = b.plain(&less::OP, &[x, zero])?;
-                b.plain(&select::OP, &[negative, scaled, x])
+                let power = b.exp(x)?;
+                let below = b.plus(power, -1.0)?;
+                let below = b.times(below, alpha)?;
+                bent(b, x, below)
             }
-            "softsign" => {
-                let mirrored = b.plain(&sub::OP, &[zero, x])?;
-                let size = b.plain(&max::OP, &[x, mirrored])?;
-                let size = b.plain(&add::OP, &[size, one])?;
-                b.plain(&div::OP, &[x, size])
-            }
-            _ => {
-                let grown = b.plain(&exp::OP, &[x])?;
-                let grown = b.plain(&add::OP, &[grown, one])?;
-                b.plain(&log::OP, &[grown])
-            }
+            "softsign" => softsign(b, x),
+            _ => softplus(b, x),
         }
     }
 }

@@ -26,7 +26,10 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let absent = if node.version < 16 { "output_half_pixel" } else { "half_pixel" };
     let half_pixel = node.text("coordinate_transformation_mode")?.unwrap_or(absent) == "half_pixel";
     let scale = f64::from(node.float("spatial_scale")?.unwrap_or(1.0));
-    let grid = count("sampling_ratio", 0)?;
+    let Some(grid @ 1..=256) = node.int("sampling_ratio")? else {
+        let what = "a `sampling_ratio` of 0, by which each region has a grid of its own size, or above 256";
+        return Err(ImportError::Unsupported(what.into()));
+    };
     let rows = regions.shape[0].clone();
     let sizes = [count("output_height", 1)?, count("output_width", 1)?];
     let real = b.wide(rois)?;

@@ -129,13 +129,14 @@ fn taps(b: &mut dyn Build, place: Value, size: &Dim, method: Method, outside: Ou
     let last_real = b.cast(last, dtype)?;
     let mut place = if method == Method::Nearest { b.round(place)? } else { place };
     place = match outside {
-        // Farther out nothing changes, and indices stay small.
-        Outside::Zeros => {
+        // Farther out nothing changes, and indices stay small. The weights of a cubic kernel follow from where the place is,
+        // also where its elements are the border's.
+        _ if outside == Outside::Zeros || outside == Outside::Border && matches!(method, Method::Cubic(_)) => {
             let (low, high) = (b.like(place, -4.0), b.plus(last_real, 4.0)?);
             let place = b.max(place, low)?;
             b.min(place, high)?
         }
-        Outside::Border => {
+        Outside::Zeros | Outside::Border => {
             let zero = b.like(place, 0.0);
             let place = b.max(place, zero)?;
             b.min(place, last_real)?

@@ -5,7 +5,7 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::onnx::ImportError;
 use crate::op::{Op, Violation};
-use crate::primitive::{scatter, slice, top_k};
+use crate::primitive::{scatter, top_k};
 
 /// Row `places[k]` of `x` combined by `op` with row k of the updates, for each k; of a known number of updates.
 ///
@@ -57,15 +57,8 @@ pub(crate) fn apply(
 
 /// Rows so many places further, the last ones first.
 fn moved(b: &mut dyn Build, x: Value, places: i64) -> Result<Value, Violation> {
-    let sizes = b.fact(x).shape.clone();
-    let kept = sizes[0].clone() - Dim::from(places);
-    let mut starts = vec![Dim::from(0); sizes.len()];
-    let steps = vec![1; sizes.len()];
-    let mut front = sizes.clone();
-    front[0] = kept.clone();
-    let head = slice::apply(b, x, starts.clone(), front.clone(), steps.clone())?;
-    starts[0] = kept;
-    front[0] = Dim::from(places);
-    let tail = slice::apply(b, x, starts, front, steps)?;
+    let kept = b.fact(x).shape[0].clone() - Dim::from(places);
+    let head = b.cut(x, 0, Dim::from(0), kept.clone())?;
+    let tail = b.cut(x, 0, kept, Dim::from(places))?;
     b.joined(&[tail, head], 0)
 }

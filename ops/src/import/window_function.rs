@@ -21,11 +21,17 @@ fn output(node: &OnnxNode) -> Result<DType, ImportError> {
     dtype_from_onnx(number).ok_or_else(found)
 }
 
+/// No window has more elements.
+const LARGEST: i64 = 1 << 26;
+
 /// The sum of `weights[k] * cos(2 π k i / size)`, over one less where the window is not periodic.
 fn cosines(b: &mut dyn Build, node: &OnnxNode, weights: &[f64]) -> Result<Vec<Value>, ImportError> {
     let dtype = output(node)?;
     let known = b.known(node.operand(0)?).and_then(Tensor::as_dim);
     let size = known.ok_or(ImportError::NotConstant { index: 0, sets: "the size of the window" })?;
+    if size.as_i64().is_some_and(|size| !(0..=LARGEST).contains(&size)) {
+        return Err(ImportError::Operand { index: 0, found: format!("is a window of {size} elements") });
+    }
     let periodic = node.int("periodic")?.unwrap_or(1) != 0;
     let period = if periodic { size.clone() } else { size.clone() - Dim::from(1) };
     let period = b.size(period.maximum(&Dim::from(1)));

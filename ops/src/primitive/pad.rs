@@ -176,7 +176,7 @@ pub fn apply(
     b.op(&OP, &[x, value], Attrs::none().dims("low", low).dims("high", high).ints("interior", interior))
 }
 
-/// ONNX's pads may be negative, which cuts off.
+/// ONNX's pads may be negative, which cuts off before the rest goes on.
 fn import(
     b: &mut dyn Build,
     node: &OnnxNode,
@@ -192,10 +192,6 @@ fn import(
             index: 1,
             found: format!("has {} pads for {} axes", pads.len(), axes.len()),
         });
-    }
-    let mode = node.text("mode")?.unwrap_or("constant");
-    if mode != "constant" {
-        return Ok(vec![continued(b, x, &pads, &axes, mode)?]);
     }
     let zeros = || vec![Dim::from(0); fact.rank()];
     let (mut low, mut high, mut starts, mut sizes) = (zeros(), zeros(), zeros(), fact.shape.clone());
@@ -216,15 +212,19 @@ fn import(
         }
     }
     let cut = slice::apply(b, x, starts, sizes, vec![1; fact.rank()])?;
-    Ok(vec![apply(b, cut, value, low, high, vec![0; fact.rank()])?])
+    Ok(vec![match node.text("mode")?.unwrap_or("constant") {
+        "constant" => apply(b, cut, value, low, high, vec![0; fact.rank()])?,
+        mode => continued(b, cut, &low, &high, mode)?,
+    }])
 }
 
 /// The elements go on beyond their ends: mirrored, repeated or from the other end. Along each axis a gather at places that
 /// lie inside.
-fn continued(b: &mut dyn Build, mut x: Value, pads: &[Dim], axes: &[i64], mode: &str) -> Result<Value, ImportError> {
-    for (i, axis) in axes.iter().enumerate() {
-        let (low, high) = (&pads[i], &pads[axes.len() + i]);
-        let Some(axis) = b.fact(x).axis(*axis).filter(|_| !(low.is(0) && high.is(0))) else { continue };
+fn continued(b: &mut dyn Build, mut x: Value, low: &[Dim], high: &[Dim], mode: &str) -> Result<Value, ImportError> {
+    for (axis, (low, high)) in low.iter().zip(high).enumerate() {
+        if low.is(0) && high.is(0) {
+            continue;
+        }
         let size = b.fact(x).shape[axis].clone();
         let count = b.count(1, 0, size.clone() + low.clone() + high.clone(), DType::I64)?;
         let first = b.size(low.clone());

@@ -62,10 +62,11 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
 }
 
 /// By squaring. A power that fits 64 bits has an exponent below 64, but for bases of 1 and -1, for which only the last
-/// digit counts; it stands for larger exponents.
+/// digit counts; it stands for larger exponents, and for negative ones, of which other bases have fractions that round to 0.
 fn of_integers(b: &mut dyn Build, x: Value, exponent: Value) -> Result<Value, Violation> {
     let dtype = b.fact(x).dtype;
-    let mut exponent = b.cast(exponent, DType::I64)?;
+    let given = b.cast(exponent, DType::I64)?;
+    let mut exponent = b.abs(given)?;
     let two = b.like(exponent, 2.0);
     let half = b.div(exponent, two)?;
     let even = b.mul(half, two)?;
@@ -84,5 +85,15 @@ fn of_integers(b: &mut dyn Build, x: Value, exponent: Value) -> Result<Value, Vi
             square = b.mul(square, square)?;
         }
     }
-    Ok(power)
+    let known = b.known(given).and_then(Tensor::as_i64s);
+    if known.is_some_and(|exponents| exponents.iter().all(|&exponent| exponent >= 0)) {
+        return Ok(power);
+    }
+    let wide = b.cast(x, DType::I64)?;
+    let size = b.abs(wide)?;
+    let (zero, one) = (b.like(given, 0.0), b.like(given, 1.0));
+    let (negative, unit) = (b.less(given, zero)?, b.equal(size, one)?);
+    let (other, nothing) = (b.not(unit)?, b.like(power, 0.0));
+    let rounded_off = b.and(negative, other)?;
+    b.select(rounded_off, nothing, power)
 }

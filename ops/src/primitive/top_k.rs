@@ -112,11 +112,12 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     Tensor::new(shape, Data::I64(result)).ok_or(EvalError::Symbolic)
 }
 
-/// The indices of the `k` largest along an axis.
+/// The indices of the `k` largest along an axis. Integers of 8 bits are compared as wider ones.
 ///
 /// # Errors
 /// The constraint that it breaks.
 pub fn apply(b: &mut dyn Build, x: Value, axis: usize, k: Dim) -> Result<Value, Violation> {
+    let x = if matches!(b.fact(x).dtype, DType::I8 | DType::U8) { b.cast(x, DType::I32)? } else { x };
     b.op(&OP, &[x], Attrs::none().int("axis", axis as i64).dims("k", vec![k]))
 }
 

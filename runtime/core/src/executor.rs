@@ -73,6 +73,37 @@ pub struct StepData<'a, 'd> {
     pub scratch: &'a mut [u8],
 }
 
+/// What a step does at the least, for comparing its time with what a machine can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Work {
+    /// Arithmetic operations, a multiplication with addition being two; 0 where they do not decide the time.
+    pub operations: u64,
+    /// Bytes read and written.
+    pub bytes: u64,
+}
+
+impl Work {
+    /// Reads every operand and writes every result once.
+    pub fn moving(step: &StepShape<'_>) -> Work {
+        let shapes = step.operands.iter().flatten().chain(step.results);
+        Work { operations: 0, bytes: shapes.fold(0, |sum, shape| sum.saturating_add(shape.bytes as u64)) }
+    }
+
+    /// Reads and writes only as much as the results have, beside operands from number `whole` on.
+    pub fn picking(step: &StepShape<'_>, whole: usize) -> Work {
+        let results = step.results.iter().map(|shape| 2u64.saturating_mul(shape.bytes as u64));
+        let operands = step.operands.iter().skip(whole).flatten().map(|shape| shape.bytes as u64);
+        Work { operations: 0, bytes: results.chain(operands).fold(0, u64::saturating_add) }
+    }
+
+    /// As [`Work::moving`], with `depth` multiplications and additions for each element of the first result.
+    pub fn multiplying(step: &StepShape<'_>, depth: usize) -> Work {
+        let elements = step.results.first().and_then(|shape| shape.dims.elements()).unwrap_or(0) as u64;
+        let operations = elements.saturating_mul(depth as u64).saturating_mul(2);
+        Work { operations, ..Work::moving(step) }
+    }
+}
+
 /// Where the jobs of a kernel run. The caller of the runtime owns the threads.
 pub trait Threads: Sync {
     /// How many jobs can run at the same time, at least 1.
@@ -113,6 +144,11 @@ pub trait Kernel: Sync {
     /// # Errors
     /// [`Code::IndexOutOfRange`] where an index operand points outside its tensor.
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code>;
+
+    /// What `run` does at these sizes, which passed `check`.
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::moving(step)
+    }
 }
 
 /// A set of kernels under one name, such as `cpu`.

@@ -37,7 +37,7 @@ pub use arena::Arena;
 pub use bounds::Bounds;
 pub use describe::{describe, describe_given};
 pub use error::{Code, Error};
-pub use executor::{Executor, Kernel, SingleThread, Threads};
+pub use executor::{Executor, Kernel, SingleThread, Threads, Work};
 pub use m4c_format::program::Port;
 pub use m4c_format::{Artifact, DType, State, StateKind, StateUse};
 #[cfg(feature = "std")]

@@ -12,7 +12,7 @@ use crate::arena::{Arena, Memory, is_aligned};
 use crate::bounds::Bounds;
 use crate::carve::{Piece, Slices, Use};
 use crate::error::{Code, Error};
-use crate::executor::{Executor, Kernel, Shape};
+use crate::executor::{Executor, Kernel, Shape, Work};
 use crate::plan::{Plan, Slot};
 use crate::program::Program;
 use crate::sizes::Sizes;
@@ -218,6 +218,12 @@ impl<'a> Session<'a> {
     /// [`Code::NotBound`], and [`Code::WrongInputCount`] where there is no such output.
     pub fn output_bytes(&self, output: usize) -> Result<usize, Error> {
         self.output(&self.largest, output).map(|shape| shape.bytes)
+    }
+
+    /// What a step does at the sizes of the last bind or run; `None` where there is no such step or nothing is bound.
+    pub fn work(&self, step: usize) -> Option<Work> {
+        let (row, kernel) = self.program.tables.steps().get(step).zip(self.kernels.get(step))?;
+        self.bound.then(|| kernel.work(&self.sizes.step(row)))
     }
 
     fn output<'s>(&self, shapes: &'s [Shape], output: usize) -> Result<&'s Shape, Error> {

@@ -4,8 +4,8 @@ use super::{Outcome, fine};
 use crate::array::{Array, write_npz};
 use crate::comparison::{self, Comparison, compare, references};
 use crate::console::Console;
-use crate::execute::{default_threads, execute};
-use crate::inputs::InputArguments;
+use crate::execute::{Execution, default_threads};
+use crate::inputs::{InputArguments, only_with_random};
 use crate::profile::{Profile, ProfileReport};
 use crate::size::{Size, bounded, states_bounded};
 use crate::summary::{Summary, number};
@@ -22,7 +22,8 @@ use std::path::PathBuf;
 /// expected results. Sizes are taken from the inputs. States are set and read under the names of the inputs and outputs
 /// that they replaced. Exits with 1 where a comparison fails.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES, mut_arg("size", |size| size.visible_alias("dim")))]
+#[command(after_long_help = EXAMPLES)]
+#[command(mut_args(only_with_random), mut_arg("size", |size| size.visible_alias("dim")))]
 pub(crate) struct Run {
     /// The artifact
     #[arg(value_name = "FILE.m4fw")]
@@ -102,23 +103,26 @@ impl Run {
             Some(path) => Some(references(&program, path)?),
             None => None,
         };
-        let profile = self.profile.then(Profile::default);
+        let profile = self.profile.then(|| Profile::new(&program));
         let threads = self.threads.map_or_else(default_threads, usize::from);
         let observer = profile.as_ref().map(|profile| profile as &dyn Observer);
-        let outcome = execute(program, &inputs, &bounds, &state_bounds, threads, observer)?;
+        let mut execution = Execution::new(program, &inputs, &bounds, &state_bounds, threads)?;
+        let seconds = execution.run(observer)?.as_secs_f64();
+        let profile = profile.map(|profile| profile.report(execution.session(), &[seconds], None));
+        let outputs = execution.outputs()?;
         if let Some(path) = &self.outputs {
-            write_npz(path, &named(&program, &outcome.outputs))?;
+            write_npz(path, &named(&program, &outputs))?;
         }
         let comparisons = match &references {
-            Some(references) => Some(compare(&program, &outcome.outputs, references)?),
+            Some(references) => Some(compare(&program, &outputs, references)?),
             None => None,
         };
         let report = Report {
             program: program.name(),
-            seconds: outcome.elapsed.as_secs_f64(),
-            outputs: named(&program, &outcome.outputs).iter().map(|(name, array)| Summary::of(name, array)).collect(),
+            seconds,
+            outputs: named(&program, &outputs).iter().map(|(name, array)| Summary::of(name, array)).collect(),
             comparisons: comparisons.as_deref(),
-            profile: profile.map(|profile| profile.report(&program)),
+            profile,
         };
         if self.json {
             console.print_json(&report)?

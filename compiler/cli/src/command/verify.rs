@@ -1,28 +1,26 @@
 //! `m4c verify`: the artifact against the interpreter and against other engines.
 
-use super::compile::is_manifest;
 use super::{Outcome, fine};
 use crate::array::Array;
 use crate::comparison::{Comparison, compare};
 use crate::console::Console;
 use crate::engine::{self, EngineName, interpreter};
-use crate::execute::{default_threads, execute};
-use crate::inputs::InputArguments;
+use crate::execute::{Execution, default_threads};
+use crate::inputs::{InputArguments, only_with_random};
 use crate::phase::GraphPhase;
 use crate::summary::number;
 use crate::table::{Align, Table};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
 use crate::watch::Watch;
-use crate::{artifact, ports, size, usage_error};
+use crate::{artifact, chosen, ports, usage_error};
 use m4c_compiler::compile::{Silent, compile, graph_after};
-use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
+use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::phase::Phase;
-use m4c_compiler::project::Project;
 use m4c_ir::Graph;
 use m4c_runtime::Program;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Compile a model and compare the artifact with the interpreter, phase by phase if need be, or with another engine
 ///
@@ -30,6 +28,7 @@ use std::path::{Path, PathBuf};
 /// within its numerics class. Nothing is written. Exits with 1 where a difference is out of class.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
+#[command(mut_args(only_with_random))]
 pub(crate) struct Verify {
     /// An .onnx file, or an m4.toml
     #[arg(value_name = "MODEL")]
@@ -92,12 +91,9 @@ impl Verify {
         if self.torchscript.is_some() && self.against != Some(EngineName::Torch) {
             usage_error("--torchscript is for --against torch");
         }
-        let (project, name) = self.project()?;
+        let (project, name) = chosen::project(&self.model, self.program.as_deref(), &self.dim)?;
         let target = self.target.target()?;
-        let folder = tempfile::tempdir().map_err(|error| {
-            let message = format!("cannot make a temporary folder: {error}");
-            Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message)
-        })?;
+        let folder = chosen::folder()?;
         let path = folder.path().join("verify.m4fw");
         let mut watch = Watch::new(console, &[], None);
         let (_, warnings) = compile(&project, &*target, &path, &mut watch)?;
@@ -120,8 +116,11 @@ impl Verify {
                 check.compare(&name_of(*phase), &interpret(*phase)?, &imported, &reference);
             }
         }
-        let outcome = execute(program, &inputs, &known.bounds(), &known.state_bounds(), default_threads(), None)?;
-        check.compare("artifact", &outcome.outputs, &imported, &reference);
+        let (bounds, state_bounds) = (known.bounds(), known.state_bounds());
+        let mut execution = Execution::new(program, &inputs, &bounds, &state_bounds, default_threads())?;
+        execution.run(None)?;
+        let outputs = execution.outputs()?;
+        check.compare("artifact", &outputs, &imported, &reference);
         if let Some(engine) = self.against {
             let source = project.programs.iter().find(|source| source.name == name);
             let onnx = source.map_or(self.model.as_path(), |source| &source.model);
@@ -133,7 +132,7 @@ impl Verify {
             let theirs =
                 in_order_of_ports(&graph(Phase::Import)?, &program, engine::run(engine, model, &program, &inputs)?);
             check.compare(&imported, &reference, peer, &theirs);
-            check.compare("artifact", &outcome.outputs, peer, &theirs);
+            check.compare("artifact", &outputs, peer, &theirs);
         }
         if self.json {
             console.print_json(&check.rows)?
@@ -144,34 +143,12 @@ impl Verify {
         console.report(&remarks);
         if check.failed.is_empty() { fine() } else { Err(check.failed) }
     }
-
-    /// The program that is verified, with the others only where they share states.
-    fn project(&self) -> Result<(Project, String), Diagnostics> {
-        let mut project = Project::open(&self.model, &size::settings(&self.dim)?)?;
-        let names: Vec<String> = project.programs.iter().map(|program| program.name.clone()).collect();
-        let name = match (&self.program, &*names) {
-            (Some(name), _) if names.contains(name) => name.clone(),
-            (None, [only]) => only.clone(),
-            _ => return Err(choose(&names, &self.model).into()),
-        };
-        if project.states.is_empty() {
-            project.programs.retain(|program| program.name == name);
-        }
-        Ok((project, name))
-    }
 }
 
 /// Results in the order of a model's outputs, as a program has them.
 fn in_order_of_ports(graph: &Graph, program: &Program<'_>, results: Vec<Array>) -> Vec<Array> {
     let named: BTreeMap<&str, Array> = graph.outputs().iter().map(|output| &*output.name).zip(results).collect();
     ports::outputs(program).into_iter().filter_map(|port| named.get(&*port.name).cloned()).collect()
-}
-
-fn choose(names: &[String], model: &Path) -> Diagnostic {
-    let kind = if is_manifest(model) { "the manifest" } else { "an ONNX file" };
-    let message = format!("{kind} has {} programs, and --program must name one", names.len());
-    let diagnostic = Diagnostic::error(codes::PROGRAM_UNKNOWN, message).at(model);
-    diagnostic.help(format!("give --program and one of {}", names.join(", ")))
 }
 
 fn name_of(phase: Phase) -> String {

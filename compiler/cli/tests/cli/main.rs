@@ -1,11 +1,14 @@
 //! The binary as its users have it: text in, text and exit codes out.
 
+mod bench;
 mod compile;
 mod harness;
 mod hostile;
 mod information;
 mod inspect;
+mod peers;
 mod run;
+mod states;
 #[cfg(feature = "torch")]
 mod torch;
 #[cfg(feature = "tract")]

@@ -4,9 +4,10 @@ use super::{Importer, order};
 use crate::diagnostic::codes;
 use crate::onnx::message::GraphProto;
 use crate::onnx::{self, Node};
+use m4c_ir::Graph;
 use m4c_ops::build::{Build, Value};
 use m4c_ops::primitive::{iota, select};
-use m4c_ops::{DType, Element, Tensor, Violation};
+use m4c_ops::{DType, Dim, Element, Tensor, Violation};
 use std::collections::BTreeMap;
 use std::mem::replace;
 use std::rc::Rc;
@@ -129,8 +130,9 @@ impl<'m> Importer<'m> {
         let mut results = Vec::with_capacity(yes.len());
         for ((yes, element), (no, _)) in yes.into_iter().zip(no) {
             let (one, other) = (self.builder.fact(yes).clone(), self.builder.fact(no).clone());
-            let sizes_fit =
-                one.rank() == other.rank() && !one.shape.iter().zip(&other.shape).any(|(a, b)| a.differs(b));
+            let graph = self.builder.graph();
+            let mut sizes = one.shape.iter().zip(&other.shape);
+            let sizes_fit = one.rank() == other.rank() && sizes.all(|(a, b)| may_be_assumed_equal(graph, a, b));
             if one.dtype != other.dtype || !sizes_fit {
                 let message =
                     format!("the branches give {one} and {other}, and which is taken is only known while running");
@@ -289,4 +291,10 @@ impl<'m> Importer<'m> {
         }
         Some(results.into_iter().zip(outputs.into_iter().map(|(_, element)| element)).collect())
     }
+}
+
+/// Whether sizes of two branches are equal or may be guarded to be: what the data decides in one of them is not.
+fn may_be_assumed_equal(graph: &Graph, a: &Dim, b: &Dim) -> bool {
+    let is_decided = |size: &Dim| size.symbols().iter().any(|symbol| graph.binders().contains_key(symbol));
+    a == b || !(a.differs(b) || is_decided(a) || is_decided(b))
 }

@@ -6,6 +6,30 @@ use m4c_ir::{Graph, NodeKind, Scan};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::{Dim, Violation};
 
+/// Why a loop is not lowered.
+pub(super) enum Failure {
+    /// Nodes of its body are not.
+    Body(Diagnostics),
+    /// It breaks a constraint itself.
+    Loop(Violation),
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Failure {
+        Failure::Body(diagnostics)
+    }
+}
+
+impl From<Violation> for Failure {
+    fn from(violation: Violation) -> Failure {
+        Failure::Loop(violation)
+    }
+}
+
+fn absent(what: &str) -> Violation {
+    Violation { op: "scan", constraint: "arity", found: format!("{what} is absent") }
+}
+
 /// Loops of a known count up to this are written out,
 const UNROLLED_ITERATIONS: usize = 8;
 /// if one iteration has no more operators than this.
@@ -13,46 +37,30 @@ const UNROLLED_OPERATORS: usize = 64;
 
 impl Lowering<'_> {
     /// The results of a loop.
-    pub(super) fn scan(
-        &mut self,
-        scan: &Scan,
-        operands: &[Option<Value>],
-    ) -> Result<Result<Vec<Value>, Violation>, Diagnostics> {
-        let absent = || Violation { op: "scan", constraint: "arity", found: "an operand is absent".into() };
-        let Some(operands) = operands.iter().copied().collect::<Option<Vec<Value>>>() else { return Ok(Err(absent())) };
-        let captured = scan.carries + scan.rows.len();
-        let (Some(carries), Some(read), Some(rest)) =
-            (operands.get(..scan.carries), operands.get(scan.carries..captured), operands.get(captured..))
-        else {
-            return Ok(Err(absent()));
-        };
+    pub(super) fn scan(&mut self, scan: &Scan, operands: &[Option<Value>]) -> Result<Vec<Value>, Failure> {
+        let missing = || absent("an operand");
+        let operands = operands.iter().copied().collect::<Option<Vec<Value>>>().ok_or_else(missing)?;
+        let (carries, others) = operands.split_at_checked(scan.carries).ok_or_else(missing)?;
+        let (read, rest) = others.split_at_checked(scan.rows.len()).ok_or_else(missing)?;
         let read: Vec<(Value, bool)> = read.iter().copied().zip(scan.rows.iter().copied()).collect();
         if let Some(trip) = short(scan) {
             return self.unrolled(scan, trip, carries, &read, rest);
         }
-        let (carried, rows) = match self.builder.begin_scan(scan.trip.clone(), carries, &read) {
-            Ok(begun) => begun,
-            Err(violation) => return Ok(Err(violation)),
-        };
-        let Some(outputs) = self.iteration(scan, carried.iter().chain(&rows).chain(rest).copied())? else {
-            return Ok(Err(absent()));
-        };
+        let (carried, rows) = self.builder.begin_scan(scan.trip.clone(), carries, &read)?;
+        let outputs = self.iteration(scan, carried.iter().chain(&rows).chain(rest).copied())?;
         let (next, stacked) = outputs.split_at(scan.carries);
         let stacked: Vec<(Value, bool)> = stacked.iter().copied().zip(scan.stacks.iter().copied()).collect();
-        Ok(self.builder.end_scan(next, &stacked))
+        Ok(self.builder.end_scan(next, &stacked)?)
     }
 
     /// Takes over a body whose inputs are these values. Gives the values of its outputs.
-    fn iteration(
-        &mut self,
-        scan: &Scan,
-        inputs: impl Iterator<Item = Value>,
-    ) -> Result<Option<Vec<Value>>, Diagnostics> {
+    fn iteration(&mut self, scan: &Scan, inputs: impl Iterator<Item = Value>) -> Result<Vec<Value>, Failure> {
         let outside = std::mem::take(&mut self.values);
         self.values = scan.body.inputs().iter().copied().zip(inputs).collect();
         self.nodes(&scan.body)?;
         let inside = std::mem::replace(&mut self.values, outside);
-        Ok(scan.body.outputs().iter().map(|output| inside.get(&output.value).copied()).collect())
+        let outputs = scan.body.outputs().iter().map(|output| inside.get(&output.value).copied());
+        Ok(outputs.collect::<Option<_>>().ok_or_else(|| absent("a result"))?)
     }
 
     /// Every iteration of a short loop, one after the other.
@@ -63,27 +71,19 @@ impl Lowering<'_> {
         carries: &[Value],
         read: &[(Value, bool)],
         rest: &[Value],
-    ) -> Result<Result<Vec<Value>, Violation>, Diagnostics> {
+    ) -> Result<Vec<Value>, Failure> {
         let mut carried = carries.to_vec();
         let mut stacks: Vec<Vec<Value>> = vec![Vec::new(); scan.stacks.len()];
         for step in 0..trip {
             let mut inputs = carried;
             for &(of, backward) in read {
                 let row = Dim::from(if backward { trip - 1 - step } else { step } as i64);
-                match (self as &mut dyn Build).at(of, 0, row) {
-                    Ok(row) => inputs.push(row),
-                    Err(violation) => return Ok(Err(violation)),
-                }
+                inputs.push((self as &mut dyn Build).at(of, 0, row)?);
             }
             inputs.extend(rest);
-            let Some(mut outputs) = self.iteration(scan, inputs.into_iter())? else {
-                return Ok(Err(Violation { op: "scan", constraint: "arity", found: "a result is absent".into() }));
-            };
+            let mut outputs = self.iteration(scan, inputs.into_iter())?;
             for (stack, row) in stacks.iter_mut().zip(outputs.drain(scan.carries..)) {
-                match (self as &mut dyn Build).with_axis(row, 0) {
-                    Ok(row) => stack.push(row),
-                    Err(violation) => return Ok(Err(violation)),
-                }
+                stack.push((self as &mut dyn Build).with_axis(row, 0)?);
             }
             carried = outputs;
         }
@@ -91,12 +91,9 @@ impl Lowering<'_> {
             if *backward {
                 stack.reverse();
             }
-            match (self as &mut dyn Build).joined(&stack, 0) {
-                Ok(joined) => carried.push(joined),
-                Err(violation) => return Ok(Err(violation)),
-            }
+            carried.push((self as &mut dyn Build).joined(&stack, 0)?);
         }
-        Ok(Ok(carried))
+        Ok(carried)
     }
 }
 

@@ -9,6 +9,9 @@ use crate::onnx::{ImportError, OnnxNode};
 use crate::op::Violation;
 use crate::tensor::{Data, Tensor};
 
+/// No region has more elements along an axis: their places are a list of constants.
+const MOST_CROPPED: usize = 1 << 20;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     Asymmetric,
@@ -18,9 +21,6 @@ enum Mode {
     AlignCorners,
     Crop,
 }
-
-/// Places in a region are computed when compiling, so there are no more of them along an axis.
-const MOST_PLACES: usize = 1 << 20;
 
 /// How results map to places of the operand.
 pub(super) struct Coordinates {
@@ -100,8 +100,8 @@ impl Coordinates {
         // Result i lies at (step * i + first) / divisor.
         let (step, first, divisor) = match self.mode {
             Mode::Asymmetric => (bottom, Dim::from(0), top),
-            // One element: the middle, but for PyTorch the first.
-            Mode::PytorchHalfPixel if size.is(1) => (Dim::from(0), Dim::from(-1), Dim::from(2)),
+            // One element is the first, not the middle.
+            Mode::PytorchHalfPixel if size.is(1) => (Dim::from(0), Dim::from(0), one),
             Mode::HalfPixel | Mode::PytorchHalfPixel => (double(bottom.clone()), bottom - top.clone(), double(top)),
             Mode::HalfPixelSymmetric => {
                 let offset = from.clone() * top.clone() - size.clone() * bottom.clone();
@@ -129,8 +129,8 @@ impl Coordinates {
         let (Some(last), Some(count), Some(scale)) = (from.as_i64(), size.as_usize(), change.scale()) else {
             return Err(ImportError::NotConstant { index: 0, sets: "the sizes that a region is cut from" });
         };
-        if count > MOST_PLACES {
-            return Err(ImportError::Unsupported(format!("resizing a region to {count} elements")));
+        if count > MOST_CROPPED {
+            return Err(ImportError::Unsupported(format!("a region of {count} elements along an axis")));
         }
         let (start, end) = self.crop[i];
         let width = last as f64 * scale;

@@ -161,6 +161,7 @@ fn resize(b: &mut dyn Build, node: &OnnxNode, changes: Vec<Change>) -> Result<Ve
         if change.top == change.bottom && size == from && coordinates.is_whole(i) {
             continue;
         }
+        let taps = taps.along(change.scale());
         if let Some(factor) = repeats(&change, &taps, &coordinates) {
             x = repeated(b, x, axis, factor)?;
             continue;

@@ -9,6 +9,7 @@ use crate::onnx::{ImportError, OnnxNode};
 use crate::op::Violation;
 
 /// The nearest element, or several by a kernel.
+#[derive(Clone, Copy)]
 pub(super) enum Taps {
     Nearest(Rounding),
     Weighted(Kernel),
@@ -17,6 +18,9 @@ pub(super) enum Taps {
 /// Which of two elements is the nearest.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Rounding {
+    /// The one above where the size shrinks, else the one below: before version 11, whose specification leaves it open,
+    /// onnxruntime and the specification's tests do so.
+    ByScale,
     Floor,
     Ceil,
     PreferFloor,
@@ -24,6 +28,7 @@ pub(super) enum Rounding {
 }
 
 /// Weights by distance.
+#[derive(Clone, Copy)]
 pub(super) struct Kernel {
     /// The coefficient of a cubic kernel; none for a linear one.
     cubic: Option<f64>,
@@ -47,8 +52,10 @@ impl Taps {
         };
         match node.text("mode")?.unwrap_or("nearest") {
             "nearest" => {
-                let absent = if node.version < 11 { "floor" } else { "round_prefer_floor" };
-                Ok(Taps::Nearest(match node.text("nearest_mode")?.unwrap_or(absent) {
+                if node.version < 11 {
+                    return Ok(Taps::Nearest(Rounding::ByScale));
+                }
+                Ok(Taps::Nearest(match node.text("nearest_mode")?.unwrap_or("round_prefer_floor") {
                     "floor" => Rounding::Floor,
                     "ceil" => Rounding::Ceil,
                     "round_prefer_floor" => Rounding::PreferFloor,
@@ -61,6 +68,15 @@ impl Taps {
             other => Err(wrong("mode", other)),
         }
     }
+
+    /// Along an axis of this scale.
+    pub(super) fn along(self, scale: Option<f64>) -> Taps {
+        match self {
+            Taps::Nearest(Rounding::ByScale) if scale.is_some_and(|scale| scale < 1.0) => Taps::Nearest(Rounding::Ceil),
+            Taps::Nearest(Rounding::ByScale) => Taps::Nearest(Rounding::Floor),
+            other => other,
+        }
+    }
 }
 
 /// The places of the nearest elements.
@@ -68,7 +84,7 @@ pub(super) fn nearest(b: &mut dyn Build, places: &Places, rounding: Rounding, fr
     let (double, one) = places.double;
     let zero = b.like(double, 0.0);
     let up = match rounding {
-        Rounding::Floor => None,
+        Rounding::Floor | Rounding::ByScale => None,
         Rounding::Ceil => Some(b.less(zero, double)?),
         Rounding::PreferFloor => Some(b.less(one, double)?),
         Rounding::PreferCeil => {

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use m4c_runtime::{Arena, Artifact, Bounds, Program, RunOptions, Session, StateBounds, States, ThreadPool};
+use m4c_runtime::{Arena, Artifact, Bounds, Observer, Program, RunOptions, Session, StateBounds, States, ThreadPool};
 
 use crate::executor::EXECUTORS;
 use crate::model::{Aligned, sample, sample_with_states};
@@ -44,6 +44,16 @@ pub(crate) fn count() -> usize {
     COUNT.with(Cell::get)
 }
 
+struct Calls(Cell<usize>);
+
+impl Observer for Calls {
+    fn before_step(&self, _: usize, _: u32) {}
+
+    fn after_step(&self, _: usize, _: u32) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
 #[test]
 fn binding_and_running_allocate_nothing() {
     let file = Aligned::new(&sample());
@@ -53,7 +63,8 @@ fn binding_and_running_allocate_nothing() {
     bounds.at_most(&program, "rows", 9).expect("in range");
     let mut session = Session::new(program, &bounds, EXECUTORS, 3, Arena::Owned).expect("a session");
     let pool = ThreadPool::new(3).expect("threads start");
-    let options = RunOptions { threads: &pool, ..RunOptions::default() };
+    let observer = Calls(Cell::new(0));
+    let options = RunOptions { threads: &pool, observer: Some(&observer), ..RunOptions::default() };
     let x = Aligned::new(&[0; 108]);
     let mut y = Aligned::new(&[0; 132]);
     let before = count();
@@ -64,6 +75,7 @@ fn binding_and_running_allocate_nothing() {
         assert!(session.run(&[x.bytes()], &mut [y.bytes_mut()], &options).is_err());
     }
     assert_eq!(count() - before, 0);
+    assert_eq!(observer.0.get(), 5 * 3);
 }
 
 #[test]

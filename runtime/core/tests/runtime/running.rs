@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use m4c_format::{DType, GuardKind, Place};
 use m4c_runtime::{
-    Arena, Artifact, Bounds, Code, Error, Observer, Program, RunOptions, Session, SingleThread, ThreadPool, describe,
-    describe_given,
+    Arena, Artifact, Bounds, Code, Error, Observer, Program, RunOptions, Session, SingleThread, ThreadPool, Work,
+    describe, describe_given,
 };
 
 use crate::executor::EXECUTORS;
@@ -119,6 +119,23 @@ fn a_run_can_be_canceled_between_steps_and_repeated() {
     assert_eq!(run(&mut session, 3, &options), Err(Error::new(Code::Cancelled)));
     assert_eq!(observer.2.load(Ordering::Relaxed), 2);
     assert_eq!(run(&mut session, 3, &RunOptions::default()), Ok(expected(3)));
+}
+
+#[test]
+fn work_is_known_for_the_sizes_that_are_bound() {
+    let file = Aligned::new(&sample());
+    let artifact = Artifact::open(file.bytes()).expect("sound");
+    let mut session = session(Program::find(&artifact, "main").expect("there"), 9, Arena::Owned);
+    assert_eq!(session.work(0), None);
+    for rows in [9, 4] {
+        session.bind(&[&[rows, 3]]).expect("fits");
+        // Rows and the constant of two rows to all of them.
+        let rows = rows as u64;
+        let moved = [3 * 12 * rows, 2 * 12 * rows, 2 * 12 * (rows + 2)];
+        let moved = moved.map(|bytes| Some(Work { operations: 0, bytes }));
+        assert_eq!([0, 1, 2].map(|step| session.work(step)), moved);
+        assert_eq!(session.work(3), None);
+    }
 }
 
 #[test]

@@ -10,12 +10,12 @@ use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::{Body, Isa, Vector};
 use crate::layout::PANEL;
 use crate::number::{Number, Numeric};
-use crate::step::{count, operand, read, read_optional, require, result, scratch, write};
+use crate::step::{count, operand, present, read, read_optional, require, result, scratch, write};
 use crate::tiles::{Grid, Tile, share};
 use core::marker::PhantomData;
 use core::ops::Range;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 
 /// Spatial axes; fewer are filled up with leading axes of size 1.
 const SPACE: usize = 3;
@@ -141,6 +141,11 @@ impl<E: Numeric> Kernel for Conv<E> {
             }
         };
         multiply::<E, _, _>(Isa::best(), &size, group, out, scratch, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        let taps = present(step, 1).map_or(0, |w| w.dims.iter().skip(1).product());
+        Work::multiplying(step, taps)
     }
 }
 

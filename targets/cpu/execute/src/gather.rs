@@ -8,7 +8,7 @@ use crate::step::{arity, axis, operand, operand_like, present, read, require, re
 use crate::tiles::{Grid, Tile, share};
 use core::marker::PhantomData;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 
 /// The kernel for elements of this size.
 pub(crate) struct Gather<T>(PhantomData<T>);
@@ -70,6 +70,10 @@ impl<T: Word> Kernel for Gather<T> {
             let indices: &[i32] = read(step, data.operands, 1)?;
             gather(&plan, x, indices, i64::from, out, threads)
         }
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::picking(step, 1)
     }
 }
 

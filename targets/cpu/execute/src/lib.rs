@@ -11,6 +11,8 @@
 pub mod epilogue;
 pub mod layout;
 pub mod math;
+#[cfg(feature = "std")]
+pub mod rate;
 pub mod table;
 
 mod argmax;

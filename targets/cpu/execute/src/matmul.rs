@@ -17,11 +17,11 @@ use crate::isa::Isa;
 use crate::layout::{PANEL, packed_len};
 use crate::nest::Nest;
 use crate::number::Numeric;
-use crate::step::{count, operand, present, read, read_optional, require, result, scratch, write};
+use crate::step::{count, depth, operand, present, read, read_optional, require, result, scratch, write};
 use core::marker::PhantomData;
 use core::ops::Range;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 
 /// The product of two tensors of matrices of one type.
 pub(crate) struct Matmul<E>(PhantomData<E>);
@@ -83,6 +83,10 @@ impl<E: Numeric> Kernel for Matmul<E> {
             Product { rows, columns: Plain::<E> { matrix, cols: size.cols }, epilogue }
         };
         multiply::<E, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::multiplying(step, depth(step))
     }
 }
 
@@ -148,6 +152,10 @@ impl Kernel for MatmulPacked {
         let rows = weights.as_chunks().0;
         let group = |_| Product { rows: Stored::<F32>(a), columns: Packed { rows, k: size.k }, epilogue };
         multiply::<F32, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::multiplying(step, depth(step))
     }
 }
 

@@ -10,10 +10,10 @@ use crate::gemm::{Columns, Product, Row, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::PANEL;
 use crate::nest::{Nest, row_major};
-use crate::step::{arity, axis, count, operand, read, require, result, scratch, write};
+use crate::step::{arity, axis, count, depth, operand, read, require, result, scratch, write};
 use core::ops::Range;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, MAX_RANK, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, MAX_RANK, StepData, StepShape, Threads, Work};
 
 /// The product with a right operand in another order.
 pub(crate) struct MatmulOrdered;
@@ -106,6 +106,10 @@ impl Kernel for MatmulOrdered {
             }
         };
         multiply::<F32, _, _>(Isa::best(), &size, group, out, scratch, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::multiplying(step, depth(step))
     }
 }
 

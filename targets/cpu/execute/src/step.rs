@@ -29,6 +29,11 @@ pub(crate) fn present(step: &StepShape<'_>, index: usize) -> Option<Shape> {
     step.operands.get(index).copied().flatten()
 }
 
+/// How many products each element of a matrix product sums.
+pub(crate) fn depth(step: &StepShape<'_>) -> usize {
+    present(step, 0).and_then(|shape| shape.dims.last().copied()).unwrap_or(0)
+}
+
 /// The sizes of an operand of this type, or `None` where it is absent.
 pub(crate) fn optional(step: &StepShape<'_>, index: usize, dtype: DType) -> Result<Option<Dims>, Code> {
     let Some(shape) = present(step, index) else { return Ok(None) };

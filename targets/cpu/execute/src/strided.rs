@@ -10,7 +10,7 @@ use crate::step::{arity, count, operand_like, read, require, result, write};
 use crate::tiles::flat;
 use core::marker::PhantomData;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, MAX_RANK, StepData, StepShape, Threads};
+use m4c_runtime::executor::{Kernel, MAX_RANK, StepData, StepShape, Threads, Work};
 
 /// Repeats a tensor along axes of size 1 and new leading axes.
 pub(crate) struct Broadcast<T>(PhantomData<T>);
@@ -89,6 +89,10 @@ impl<T: Word> Kernel for Slice<T> {
     fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
         let (nest, first) = Self::plan(step)?;
         fill::<T>(&nest, first, read(step, data.operands, 0)?, write(step, data.results)?, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::picking(step, 1)
     }
 }
 

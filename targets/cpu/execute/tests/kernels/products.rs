@@ -342,3 +342,25 @@ fn conv_over_nothing_is_the_bias() {
     let out = run("conv_f32", &operands, DType::F32, &[1, 2, 2], &[1, 1, 1, 0, 0]).unwrap();
     assert_eq!(out.f32(), [3.0, 3.0, -4.0, -4.0]);
 }
+
+#[test]
+fn operations_of_products_are_counted() {
+    let shape = |dims: &[usize]| {
+        let dims = Dims::new(dims).expect("at most 8 axes");
+        Shape { dtype: DType::F32, dims, bytes: 4 * dims.elements().expect("few") }
+    };
+    let work = |kernel: &str, a: &[usize], b: &[usize], out: &[usize], params: &[i64]| {
+        let (operands, results) = ([Some(shape(a)), Some(shape(b))], [shape(out)]);
+        let step = StepShape { operands: &operands, results: &results, params };
+        let work = CPU.kernel(kernel).expect("a kernel of this name").work(&step);
+        (work.operations, work.bytes)
+    };
+    assert_eq!(work("matmul_f32", &[5, 2, 3], &[3, 7], &[5, 2, 7], &[]), (2 * 5 * 2 * 3 * 7, 4 * (30 + 21 + 70)));
+    assert_eq!(work("matmul_packed_f32", &[2, 3], &[3, 7], &[2, 7], &[]).0, 2 * 2 * 3 * 7);
+    assert_eq!(work("matmul_ordered_f32", &[2, 3], &[7, 3], &[2, 7], &[1, 0]).0, 2 * 2 * 3 * 7);
+    let params = [2, 1, 1, 1, 1, 1, 1, 1, 1];
+    let (x, w, out) = ([1, 6, 8, 8], [4, 3, 3, 3], [1, 4, 8, 8]);
+    assert_eq!(work("conv_f32", &x, &w, &out, &params).0, 2 * (4 * 8 * 8) * (3 * 3 * 3));
+    // Picking a few rows does not read the whole table.
+    assert_eq!(work("gather_4", &[1000, 4], &[3], &[3, 4], &[0]), (0, 4 * 3 + 2 * 48));
+}

@@ -1,0 +1,132 @@
+"""The engines: each loads a model and runs it in a process of its own, which this module also is.
+
+Usage: engines.py ENGINE MODEL INPUTS THREADS SECONDS RUNS [OUTPUTS.npz]
+
+Runs once and for half a second more to warm up, then for SECONDS and at least three times; or once, then RUNS times where
+that is not 0. Prints one line of JSON: seconds to load, of the first run, and of each measured run, and the peak of resident memory.
+"""
+
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+# As `m4c bench` has them.
+WARMING_SECONDS = 0.5
+LEAST_RUNS = 3
+
+
+def onnxruntime_session(model, threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    taken = {value.name for value in session.get_inputs()}
+    return lambda inputs: dict(zip(names, session.run(names, {k: v for k, v in inputs.items() if k in taken})))
+
+
+def openvino_session(model, threads):
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(model, "CPU", {
+        "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+    })
+    request = compiled.create_infer_request()
+    names = [output.get_any_name() for output in compiled.outputs]
+    taken = {name for value in compiled.inputs for name in value.names}
+
+    def run(inputs):
+        request.infer({k: v for k, v in inputs.items() if k in taken}, share_inputs=True, share_outputs=True)
+        return {name: request.get_output_tensor(i).data for i, name in enumerate(names)}
+
+    return run
+
+
+SESSIONS = {"onnxruntime": onnxruntime_session, "openvino": openvino_session}
+NAMES = ("m4c", *SESSIONS)
+
+
+def version(name, m4c):
+    """The version of an engine, or None where it is not there."""
+    if name == "m4c":
+        return subprocess.run([m4c, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def measure(name, m4c, model, artifact, inputs, threads, seconds, runs):
+    """Starts a process that loads and runs; gives what it measured."""
+    if name != "m4c":
+        return json.loads(output_of([sys.executable, __file__, name, model, inputs, threads, seconds, runs]))
+    options = ["--inputs", inputs, "--threads", threads]
+    options += ["--runs", runs, "--warmup", 1] if runs else ["--seconds", seconds]
+    found = json.loads(output_of([m4c, "bench", artifact, "--json", *options]))["measured"]
+    return {
+        "load": found["open"] + found["prepare"], "first": found["first_run"], "times": found["times"],
+        "peak": found["peak_resident_bytes"],
+    }
+
+
+def results(name, m4c, model, artifact, inputs, threads, outputs):
+    """Runs and writes the outputs to a file."""
+    if name == "m4c":
+        output_of([m4c, "run", artifact, "--inputs", inputs, "--threads", threads, "--outputs", outputs])
+    else:
+        output_of([sys.executable, __file__, name, model, inputs, threads, 0, 1, outputs])
+
+
+def output_of(command):
+    command = [str(word) for word in command]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr.strip()[-2000:]}")
+    return done.stdout
+
+
+def timed(work):
+    start = time.perf_counter()
+    value = work()
+    return time.perf_counter() - start, value
+
+
+def repeated(run, seconds, least, most):
+    """Times of so many runs, and what the last one gave."""
+    times, begin = [], time.perf_counter()
+    while len(times) < least or (len(times) < most and time.perf_counter() - begin < seconds):
+        elapsed, got = timed(run)
+        times.append(elapsed)
+    return times, got
+
+
+def main():
+    name, model, inputs, threads, seconds, runs = sys.argv[1:7]
+    with np.load(inputs) as arrays:
+        given = {key: arrays[key] for key in arrays.files}
+    load, session = timed(lambda: SESSIONS[name](Path(model), int(threads)))
+    run, runs = partial(session, given), int(runs)
+    warming, _ = repeated(run, WARMING_SECONDS, 1, 1 if runs else math.inf)
+    times, got = repeated(run, float(seconds), runs or LEAST_RUNS, runs or math.inf)
+    if len(sys.argv) > 7:
+        np.savez(sys.argv[7], **got)
+    # Linux counts in KiB.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"load": load, "first": warming[0], "times": times, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main()
