@@ -119,7 +119,10 @@ impl dyn Build + '_ {
     pub fn framed(&mut self, x: Value, axis: usize, low: Dim, high: Dim, with: f64) -> Result<Value, Violation> {
         let rank = self.fact(x).rank();
         let (mut before, mut after) = (vec![Dim::from(0); rank], vec![Dim::from(0); rank]);
-        (before[axis], after[axis]) = (low, high);
+        let (Some(first), Some(last)) = (before.get_mut(axis), after.get_mut(axis)) else {
+            return Err(self.no_axis(x, axis));
+        };
+        (*first, *last) = (low, high);
         let with = self.like(x, with);
         p::pad::apply(self, x, with, before, after, vec![0; rank])
     }

@@ -125,6 +125,9 @@ impl fmt::Display for ImportError {
     }
 }
 
+/// No tensor has as many axes.
+const MOST_SIZES: usize = 64;
+
 impl OnnxNode {
     /// Operand `index`.
     ///
@@ -160,6 +163,9 @@ impl OnnxNode {
         let fact = b.fact(value).clone();
         let count = fact.elements().as_usize().filter(|_| !fact.dtype.is_float() && fact.rank() <= 1);
         let count = count.ok_or(ImportError::NotConstant { index, sets })?;
+        if count > MOST_SIZES {
+            return Err(ImportError::Operand { index, found: format!("is {count} sizes") });
+        }
         Ok((0..count).map(|at| b.bind(value, at)).collect::<Result<_, _>>()?)
     }
 

@@ -115,15 +115,18 @@ fn in_range(axis: i64, rank: usize) -> Result<usize, ImportError> {
     usize::try_from(from_front).ok().filter(|&axis| axis < rank).ok_or_else(found)
 }
 
+/// Places along longer axes are computed while running.
+const MOST_PLACES: i64 = 1 << 20;
+
 /// Element `i` of an axis of the result is element `i / block` of that axis.
 fn repeated(b: &mut dyn Build, x: Value, axis: usize, size: &Dim, block: i64) -> Result<Value, Violation> {
     let index = match size.as_i64() {
-        Some(size) => {
+        Some(size) if size <= MOST_PLACES => {
             let places = (0..size).map(|place| place / block).collect::<Vec<_>>();
             let tensor = Tensor::new(vec![places.len()], Data::I64(places));
             b.constant(tensor.unwrap_or_else(|| Tensor::list_i64(Vec::new())))
         }
-        None => {
+        _ => {
             let place = iota::apply(b, size.clone(), DType::I64)?;
             let block = b.scalar(DType::I64, block as f64);
             b.plain(&div::OP, &[place, block])?

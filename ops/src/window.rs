@@ -70,7 +70,9 @@ impl Window {
         let unknown = || ImportError::Unsupported("`ceil_mode` needs sizes that are known when compiling".into());
         let (low, high) = (self.pads[axis], self.pads[self.size.len() + axis]);
         let reach = (self.size[axis] - 1) * self.dilations[axis] + 1;
-        let until_high = size.as_i64().ok_or_else(unknown)? + low;
+        // No sensible image is larger, and then nothing here overflows.
+        let size = size.as_i64().filter(|size| *size <= i64::from(i32::MAX) << 24).ok_or_else(unknown)?;
+        let until_high = size + low;
         let mut windows = (until_high + high - reach + stride - 1) / stride + 1;
         if (windows - 1) * stride >= until_high {
             windows -= 1;

@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod conformance;
 pub mod fixtures;
+pub mod hostile;
 pub mod models;
 pub mod npz;
 pub mod onnxruntime;

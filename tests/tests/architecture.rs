@@ -68,6 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "m4c-tests",
         &[
+            "m4c",
             "m4c-compiler",
             "m4c-exec-cpu",
             "m4c-format",

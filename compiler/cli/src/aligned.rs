@@ -1,34 +1,38 @@
 //! Bytes that start where kernels want them.
 
+use m4c_ir::memory::{self, Taken};
+
 /// The alignment in bytes, which suits every element type and every kernel.
 const ALIGNMENT: usize = 64;
 
-/// A buffer whose first byte is aligned.
+/// A buffer whose first byte is aligned. It counts as taken memory.
 #[derive(Debug)]
 pub(crate) struct Aligned {
     bytes: Vec<u8>,
     start: usize,
     length: usize,
+    _taken: Taken,
 }
 
 impl Aligned {
     /// Zeros.
     pub(crate) fn zeroed(length: usize) -> Aligned {
-        Aligned::over(vec![0; length + ALIGNMENT], length)
+        Aligned::over(vec![0; length + ALIGNMENT], length, memory::count(length as u64))
     }
 
     /// Alignment without unsafe code: there is more than needed, and the first aligned byte is the start.
-    fn over(bytes: Vec<u8>, length: usize) -> Aligned {
+    fn over(bytes: Vec<u8>, length: usize, taken: Taken) -> Aligned {
         let start = bytes.as_ptr().addr().wrapping_neg() % ALIGNMENT;
-        Aligned { bytes, start, length }
+        Aligned { bytes, start, length, _taken: taken }
     }
 
     /// Zeros; `None` where there is not enough memory.
     pub(crate) fn try_zeroed(length: usize) -> Option<Aligned> {
+        let taken = memory::take(length as u64).ok()?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length.checked_add(ALIGNMENT)?).ok()?;
         bytes.resize(length + ALIGNMENT, 0);
-        Some(Aligned::over(bytes, length))
+        Some(Aligned::over(bytes, length, taken))
     }
 
     /// A copy of these bytes.

@@ -17,6 +17,23 @@ pub(crate) struct Arguments {
     /// How errors, warnings and notes are printed to the standard error
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Global options")]
     pub(crate) message_format: MessageFormat,
+
+    /// The most memory to take for what models and inputs ask for, as in 512M or 8G; by default the machine's
+    ///
+    /// Asked before memory is taken: graphs, values of the interpreter, sessions, states and arrays.
+    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes, help_heading = "Global options")]
+    pub(crate) max_memory: Option<u64>,
+}
+
+/// A number of bytes, with K, M, G or T for powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let unit = units.iter().find(|(unit, _)| text.ends_with(*unit));
+    let (digits, shift) = unit.map_or((text, 0), |(_, shift)| (&text[..text.len() - 1], *shift));
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or("expected a number of bytes, perhaps with K, M, G or T, as in 512M".into())
 }
 
 const EXAMPLES: &str = "\
@@ -118,6 +135,8 @@ mod tests {
         assert_eq!(refused("m4c bench a.m4fw --seconds=-1"), ValueValidation);
         assert_eq!(refused("m4c bench a.m4fw --runs 1 --seconds 1"), ArgumentConflict);
         assert_eq!(refused("m4c explain M4C9999"), ValueValidation);
+        assert_eq!(refused("m4c inspect a.m4fw --max-memory 0"), ValueValidation);
+        assert_eq!(refused("m4c inspect a.m4fw --max-memory 1X"), ValueValidation);
         assert_eq!(refused("m4c completions dos"), InvalidValue);
     }
 }

@@ -7,6 +7,7 @@ use crate::inputs::dtype_of;
 use crate::size::describe_symbol;
 use crate::targets;
 use m4c_compiler::diagnostic::Diagnostic;
+use m4c_ir::memory::{self, Taken};
 use m4c_runtime::{
     Arena, Bounds, Code, Error, Observer, Port, Program, RunOptions, Session, SingleThread, StateBounds, States,
     ThreadPool, Threads,
@@ -26,6 +27,8 @@ pub(crate) struct Execution<'a> {
     pool: Option<ThreadPool>,
     session: Session<'a>,
     states: States<'a>,
+    /// What session and states take.
+    _taken: Taken,
 }
 
 impl<'a> Execution<'a> {
@@ -39,9 +42,13 @@ impl<'a> Execution<'a> {
     ) -> Result<Execution<'a>, Diagnostic> {
         let fail = |error: Error| explain(&error, &program, inputs);
         let pool = if threads > 1 { Some(ThreadPool::new(threads).map_err(fail)?) } else { None };
+        let needs = program.memory(bounds, &targets::executors(), threads).map_err(fail)?;
+        let of_states = States::memory(program.artifact(), state_bounds).map_err(fail)?;
+        let bytes = needs.arena.saturating_add(needs.session).saturating_add(of_states);
+        let taken = memory::take(bytes as u64)?;
         let session = Session::new(program, bounds, &targets::executors(), threads, Arena::Owned).map_err(fail)?;
         let states = States::new(program.artifact(), state_bounds, Arena::Owned).map_err(fail)?;
-        let mut execution = Execution { program, inputs, outputs: Vec::new(), pool, session, states };
+        let mut execution = Execution { program, inputs, outputs: Vec::new(), pool, session, states, _taken: taken };
         execution.begin().map_err(fail)?;
         for (index, port) in program.outputs().iter().enumerate() {
             let shape = execution.session.output_most(index).map_err(fail)?;

@@ -1,8 +1,8 @@
-//! The m4c command line. A library only so that tests can read what the binary prints into the reference.
+//! The m4c command line. A library only so that tests can read what the binary prints into the reference, and feed its readers.
 
 mod aligned;
 mod arguments;
-mod array;
+pub mod array;
 mod artifact;
 mod bug;
 mod chosen;
@@ -42,6 +42,9 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let console = Console::new(arguments.message_format);
     bug::report_panics(console);
+    if let Some(bytes) = arguments.max_memory {
+        m4c_ir::memory::set_limit(bytes);
+    }
     let outcome = match &arguments.command {
         Command::Compile(command) => command.run(console),
         Command::Run(command) => command.run(console),

@@ -2,6 +2,7 @@
 
 use crate::aligned::Aligned;
 use crate::array::Array;
+use m4c_ir::memory;
 use m4c_ops::tensor::Data;
 use m4c_ops::{DType, Tensor};
 
@@ -56,8 +57,8 @@ impl Random {
     /// An array: normal numbers for floating-point types, whole numbers below a limit for the others.
     pub(crate) fn array(&mut self, dtype: DType, shape: Vec<usize>, below: u32) -> Option<Array> {
         let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-        // The elements and their bytes are held at the same time, so that much must be there.
-        Vec::<u8>::new().try_reserve_exact(dtype.bytes(count)?.checked_mul(4)?).ok()?;
+        // The elements and their bytes are held at the same time.
+        let _taken = memory::take_elements(&[count], 2 * dtype.bits().div_ceil(8)).ok()?;
         let data = match dtype {
             DType::Bool => Data::from_i64(dtype, (0..count).map(|_| self.below(2))),
             _ if dtype.is_float() => Data::from_f64(dtype, (0..count).map(|_| self.normal())),

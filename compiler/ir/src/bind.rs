@@ -1,7 +1,7 @@
 //! Elements of integer values as sizes: what shape arithmetic computes stays an expression, only what the data decides is
 //! bound to a symbol.
 
-use crate::builder::GraphBuilder;
+use crate::builder::{GraphBuilder, short};
 use crate::graph::{NodeKind, Range, ValueId};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::primitive::{self, slice};
@@ -77,11 +77,19 @@ impl GraphBuilder {
 
     fn element(&mut self, node: ValueId, at: usize, steps: usize) -> Result<Dim, Violation> {
         let value = self.import_node(node);
+        if let Some(dim) = self.bound.get(&(node, at)) {
+            return Ok(dim.clone());
+        }
         if let Some(dim) = self.known(value).and_then(Tensor::as_dims).and_then(|dims| dims.get(at).cloned()) {
             return Ok(dim);
         }
         match self.trace(node, at, steps)? {
-            Some(dim) => Ok(dim),
+            Some(dim) => {
+                short(&structural::bind::OP, [&dim].into_iter())?;
+                // Values may share what they are computed of, and then each path to it would be followed.
+                self.bound.insert((node, at), dim.clone());
+                Ok(dim)
+            }
             None => self.bound(value, at),
         }
     }
@@ -98,8 +106,11 @@ impl GraphBuilder {
         let list = b.reshape(whole, &[count])?;
         let element = slice::apply(b, list, vec![Dim::from(at)], vec![Dim::from(1)], vec![1])?;
         let scalar = b.reshape(element, &[])?;
-        let name = (0..).map(|number: u32| format!("u{number}")).find(|name| !self.symbols().contains(name));
-        let name = name.unwrap_or_default();
+        // From where the last search ended, since there may be very many.
+        while self.symbols().contains(&format!("u{}", self.numbered)) {
+            self.numbered += 1;
+        }
+        let name = format!("u{}", self.numbered);
         let symbol = self.symbols().get(&name);
         let attrs = Attrs::none().dims("size", vec![symbol.clone()]);
         self.apply(&structural::bind::OP, &[Some(scalar)], attrs)?;

@@ -3,6 +3,7 @@
 use crate::constant::Constant;
 use crate::graph::{Graph, ValueId};
 use crate::loops::Around;
+use crate::memory::{self, Taken};
 use crate::origin::Origin;
 use m4c_ops::build::{Build, ScanBody, Value};
 use m4c_ops::dim::Guard;
@@ -13,14 +14,24 @@ use std::sync::Arc;
 
 /// Results of more elements than this, and than all operands have together, are left to the program.
 const FOLDED_ELEMENTS: usize = 4096;
+/// Once so many elements have been computed, everything else is left to the program.
+const FOLDED_IN_ALL: usize = 1 << 26;
+/// Values of more axes are refused.
+const MOST_AXES: usize = 32;
 
 /// Adds to a graph. A value whose content is known becomes a node only when a node needs it.
 pub struct GraphBuilder {
     pub(crate) graph: Graph,
     values: Vec<Built>,
     pub(crate) nodes: BTreeMap<ValueId, Value>,
+    /// The symbols that the data decides have smaller numbers.
+    pub(crate) numbered: u32,
+    /// How many elements were computed so far.
+    folded: usize,
+    /// The memory of large known values.
+    taken: Taken,
     origins: BTreeSet<Arc<Origin>>,
-    /// The symbols of elements that the data decides.
+    /// Elements as sizes: symbols where the data decides them, and expressions of those.
     pub(crate) bound: BTreeMap<(ValueId, usize), Dim>,
     /// What became of values of graphs around, and of known ones, in the graph that is built now.
     pub(crate) local: BTreeMap<Value, ValueId>,
@@ -42,6 +53,9 @@ impl GraphBuilder {
             graph,
             values: Vec::new(),
             nodes: BTreeMap::new(),
+            numbered: 0,
+            folded: 0,
+            taken: Taken::default(),
             origins: BTreeSet::new(),
             bound: BTreeMap::new(),
             local: BTreeMap::new(),
@@ -196,7 +210,7 @@ impl GraphBuilder {
         let known = known.filter(|_| op != &structural::bind::OP)?;
         let elements = fact.sizes()?.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
         let given: usize = known.iter().flatten().map(|tensor| tensor.len()).sum();
-        if elements > FOLDED_ELEMENTS.max(given) {
+        if elements > FOLDED_ELEMENTS.max(given) || self.folded > FOLDED_IN_ALL {
             return None;
         }
         match op.eval(&known, attrs) {
@@ -207,16 +221,35 @@ impl GraphBuilder {
     }
 }
 
+/// Refuses sizes that are too long to work with.
+pub(crate) fn short<'d>(op: &'static Op, dims: impl Iterator<Item = &'d Dim>) -> Result<(), Violation> {
+    let mut dims = dims;
+    match dims.any(Dim::is_too_long) {
+        true => Err(op.refuse("short-sizes", "a size is too long an expression")),
+        false => Ok(()),
+    }
+}
+
 type FoldResult = Result<Tensor, Violation>;
 
 impl Build for GraphBuilder {
     fn apply(&mut self, op: &'static Op, operands: &[Option<Value>], attrs: Attrs) -> Result<Value, Violation> {
+        memory::check().map_err(|error| op.refuse("memory", error.to_string()))?;
         let facts: Vec<Option<&Fact>> =
             operands.iter().map(|value| value.map(|value| &self.values[value.0 as usize].fact)).collect();
         let mut assumed: Vec<Guard> = Vec::new();
         let fact = op.infer(&facts, &attrs, &self.graph.symbols, &mut assumed)?;
+        if fact.rank() > MOST_AXES {
+            return Err(op.refuse("axes", format!("a result of {} axes, more than {MOST_AXES}", fact.rank())));
+        }
+        let sides = assumed.iter().flat_map(|guard| [&guard.left, &guard.right]);
+        short(op, fact.shape.iter().chain(sides))?;
         if let Some(folded) = self.fold(op, operands, &attrs, &fact) {
             let tensor = folded?;
+            self.folded = self.folded.saturating_add(tensor.len());
+            if let Data::Dim(dims) = tensor.data() {
+                short(op, dims.iter())?;
+            }
             if tensor.fact() == fact {
                 return Ok(self.constant(tensor));
             }
@@ -231,6 +264,10 @@ impl Build for GraphBuilder {
     }
 
     fn constant(&mut self, tensor: Tensor) -> Value {
+        if tensor.len() > FOLDED_ELEMENTS {
+            let bytes = tensor.len().saturating_mul(tensor.dtype().bits().div_ceil(8));
+            self.taken.join(memory::count(bytes as u64));
+        }
         self.push(Built { fact: tensor.fact(), known: Some(Arc::new(tensor)), node: None })
     }
 

@@ -2,11 +2,15 @@
 
 use crate::binding::{self, BindError};
 use crate::graph::{Graph, NodeKind, ValueId};
+use crate::memory::{self, NotEnough, Taken};
 use crate::scan::Scan;
-use m4c_ops::{Binding, Tensor};
+use m4c_ops::{Binding, Fact, Tensor};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// Loops of more iterations are refused, as the runtime refuses them.
+const MOST_ITERATIONS: usize = 1 << 24;
 
 /// Why a graph gives no result.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +35,13 @@ pub enum InterpretError {
         /// Why.
         error: String,
     },
+    /// A value would need more memory than there is.
+    Memory {
+        /// The node.
+        value: ValueId,
+        /// What it would need.
+        error: NotEnough,
+    },
 }
 
 impl fmt::Display for InterpretError {
@@ -41,6 +52,7 @@ impl fmt::Display for InterpretError {
             InterpretError::Bind(error) => error.fmt(f),
             InterpretError::Constant(value) => write!(f, "the bytes of constant %{} do not fit its shape", value.0),
             InterpretError::Node { value, error } => write!(f, "%{}: {error}", value.0),
+            InterpretError::Memory { value, error } => write!(f, "%{}: {error}", value.0),
         }
     }
 }
@@ -97,9 +109,15 @@ fn evaluate(
     }
     let given: BTreeMap<ValueId, &Arc<Tensor>> = graph.inputs().iter().copied().zip(inputs).collect();
     let mut values: BTreeMap<ValueId, Arc<Tensor>> = BTreeMap::new();
+    let mut taken: BTreeMap<ValueId, Taken> = BTreeMap::new();
     let mut scans: BTreeMap<ValueId, Vec<Arc<Tensor>>> = BTreeMap::new();
     for (step, &value) in order.iter().enumerate() {
         let operands = graph.operands(value);
+        // The results of a loop are counted where it runs, and inputs are the caller's.
+        if matches!(graph.node(value).kind, NodeKind::Apply { .. } | NodeKind::Constant(_)) {
+            let room = room(graph.fact(value), binding);
+            taken.insert(value, room.map_err(|error| InterpretError::Memory { value, error })?);
+        }
         let tensor = match &graph.node(value).kind {
             NodeKind::Input(_) => given[&value].clone(),
             NodeKind::Constant(constant) => constant.load(graph.fact(value)).ok_or(InterpretError::Constant(value))?,
@@ -107,7 +125,9 @@ fn evaluate(
                 let given = operands.iter().map(|operand| operand.and_then(|v| values.get(&v).cloned()));
                 let given: Option<Vec<Arc<Tensor>>> = given.collect();
                 let missing = || InterpretError::Node { value, error: "an operand of the scan is missing".into() };
-                scans.insert(value, repeat(scan, value, given.ok_or_else(missing)?, binding)?);
+                let (results, room) = repeat(scan, value, given.ok_or_else(missing)?, binding)?;
+                scans.insert(value, results);
+                taken.insert(value, room);
                 continue;
             }
             NodeKind::Result(index) => {
@@ -136,25 +156,37 @@ fn evaluate(
         for operand in operands.into_iter().flatten() {
             if last_use.get(&operand) == Some(&step) {
                 values.remove(&operand);
+                taken.remove(&operand);
             }
         }
         if !last_use.contains_key(&value) {
             values.remove(&value);
+            taken.remove(&value);
         }
     }
     Ok(graph.outputs().iter().map(|output| values[&output.value].clone()).collect())
 }
 
-/// The results of a loop, iteration by iteration.
+/// The results of a loop, iteration by iteration, and the memory that they take.
 fn repeat(
     scan: &Scan,
     value: ValueId,
     mut operands: Vec<Arc<Tensor>>,
     binding: &mut Binding,
-) -> Result<Vec<Arc<Tensor>>, InterpretError> {
+) -> Result<(Vec<Arc<Tensor>>, Taken), InterpretError> {
     let failed = |error: &str| InterpretError::Node { value, error: format!("`scan`: {error}") };
     let trip = scan.trip.eval(binding).and_then(|trip| usize::try_from(trip).ok());
     let trip = trip.ok_or_else(|| failed("the trip count is no size"))?;
+    if trip > MOST_ITERATIONS {
+        return Err(failed("the loop has too many iterations"));
+    }
+    let enough = |room: Result<Taken, NotEnough>| room.map_err(|error| InterpretError::Memory { value, error });
+    let mut taken = enough(memory::take_elements(&[trip, scan.stacks.len()], size_of::<Arc<Tensor>>()))?;
+    for fact in scan.results() {
+        // Rows are kept until they are joined.
+        taken.join(enough(room(&fact, binding))?);
+        taken.join(enough(room(&fact, binding))?);
+    }
     let rows: Vec<Arc<Tensor>> = operands.iter().skip(scan.carries).take(scan.rows.len()).cloned().collect();
     let mut stacks: Vec<Vec<Arc<Tensor>>> = vec![Vec::with_capacity(trip); scan.stacks.len()];
     for iteration in 0..trip {
@@ -186,7 +218,13 @@ fn repeat(
         };
         operands.push(Arc::new(whole.ok_or_else(|| failed("rows do not fit together"))?));
     }
-    Ok(operands)
+    Ok((operands, taken))
+}
+
+/// The memory of a value; nothing where its sizes are not known yet, which is an error where they are needed.
+fn room(fact: &Fact, binding: &Binding) -> Result<Taken, NotEnough> {
+    let sizes = fact.bound(binding).unwrap_or_default();
+    memory::take_elements(&sizes, fact.dtype.bits().div_ceil(8))
 }
 
 /// Holds that inference and evaluation agree, on every value of every run.

@@ -7,6 +7,7 @@ pub mod constant;
 pub mod graph;
 pub mod interpret;
 mod loops;
+pub mod memory;
 pub mod origin;
 pub mod scan;
 pub mod text;

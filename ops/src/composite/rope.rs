@@ -86,7 +86,8 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
 fn part(b: &mut dyn Build, x: Value, start: i64, count: i64, step: i64) -> Result<Value, Violation> {
     let mut sizes = b.fact(x).shape.clone();
     let (mut starts, mut steps) = (vec![Dim::from(0); sizes.len()], vec![1; sizes.len()]);
-    let last = sizes.len() - 1;
+    let none = || OP.refuse("arity", "a table without axes");
+    let last = sizes.len().checked_sub(1).ok_or_else(none)?;
     (starts[last], sizes[last], steps[last]) = (Dim::from(start), Dim::from(count), step);
     slice::apply(b, x, starts, sizes, steps)
 }

@@ -48,7 +48,7 @@ impl Guard {
         Some(match self.kind {
             GuardKind::Equal => left == right,
             GuardKind::AtMost => left <= right,
-            GuardKind::Divides => left != 0 && right % left == 0,
+            GuardKind::Divides => right.checked_rem(left) == Some(0) || left == -1,
         })
     }
 

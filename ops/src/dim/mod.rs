@@ -2,6 +2,7 @@
 
 mod bounds;
 mod guard;
+mod length;
 mod polynomial;
 mod text;
 
@@ -306,6 +307,13 @@ impl Dim {
         }
     }
 
+    fn into_polynomial(self) -> Polynomial {
+        match self.0 {
+            Repr::Const(value) => Polynomial::constant(value),
+            Repr::Expr(polynomial) => Arc::unwrap_or_clone(polynomial),
+        }
+    }
+
     fn bounds(&self) -> Interval {
         match &self.0 {
             Repr::Const(value) => Interval::exactly(*value),
@@ -363,7 +371,7 @@ impl ops::Add for Dim {
     fn add(self, other: Dim) -> Dim {
         match (&self.0, &other.0) {
             (Repr::Const(a), Repr::Const(b)) => Dim::from(a.saturating_add(*b)),
-            _ => Dim::of(self.polynomial().plus(&other.polynomial(), 1)),
+            _ => Dim::of(self.into_polynomial().plus(&other.polynomial(), 1)),
         }
     }
 }
@@ -374,7 +382,7 @@ impl ops::Sub for Dim {
     fn sub(self, other: Dim) -> Dim {
         match (&self.0, &other.0) {
             (Repr::Const(a), Repr::Const(b)) => Dim::from(a.saturating_sub(*b)),
-            _ => Dim::of(self.polynomial().plus(&other.polynomial(), -1)),
+            _ => Dim::of(self.into_polynomial().plus(&other.polynomial(), -1)),
         }
     }
 }

@@ -69,14 +69,15 @@ impl Polynomial {
         rest
     }
 
-    pub(super) fn plus(&self, other: &Polynomial, times: i64) -> Polynomial {
-        let mut sum = self.clone();
+    pub(super) fn plus(mut self, other: &Polynomial, times: i64) -> Polynomial {
         for (atoms, value) in &other.terms {
-            let entry = sum.terms.entry(atoms.clone()).or_insert(0);
+            let entry = self.terms.entry(atoms.clone()).or_insert(0);
             *entry = entry.saturating_add(value.saturating_mul(times));
+            if *entry == 0 {
+                self.terms.remove(atoms);
+            }
         }
-        sum.terms.retain(|_, value| *value != 0);
-        sum
+        self
     }
 
     pub(super) fn times(&self, other: &Polynomial) -> Polynomial {
@@ -136,7 +137,7 @@ impl Polynomial {
             && let [Atom::Quotient(dividend, by)] = atoms
             && let (Some(by_both), Some(offset)) = (by.checked_mul(divisor), constant.checked_mul(*by))
         {
-            return dividend.polynomial().plus(&Polynomial::constant(offset), 1).floor_div(by_both);
+            return dividend.clone().into_polynomial().plus(&Polynomial::constant(offset), 1).floor_div(by_both);
         }
         Polynomial::atom(Atom::Quotient(Dim::of(self), divisor))
     }

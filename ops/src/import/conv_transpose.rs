@@ -43,7 +43,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     }
     let mut pads = pads(node, &fact, &w_fact, &strides, &dilations, &more)?;
     for (i, more) in more.iter().enumerate() {
-        pads[spatial + i] -= more;
+        pads[spatial + i] = pads[spatial + i].saturating_sub(*more);
     }
     if pads.len() != 2 * spatial || !pads.iter().all(fits(-window::LARGEST)) {
         return Err(conv::OP.refuse("spatial", format!("{fact}, {w_fact} and pads {pads:?}")).into());
@@ -92,12 +92,16 @@ fn pads(
         let reach = (window - 1).saturating_mul(dilations[i]).saturating_add(1);
         // The result without pads, less that with them.
         let total = match &output {
-            None => reach + more[i] - strides[i],
+            None => reach.saturating_add(more[i]).saturating_sub(strides[i]),
             Some(sizes) => {
                 let unknown = ImportError::NotConstant { index: 0, sets: "the pads that make `output_shape`" };
                 let size = x.shape[2 + i].as_i64().ok_or(unknown)?;
                 let wanted = sizes.get(i).copied().unwrap_or(0);
-                strides[i].saturating_mul(size - 1).saturating_add(more[i] + reach).saturating_sub(wanted)
+                strides[i]
+                    .saturating_mul(size.saturating_sub(1))
+                    .saturating_add(more[i])
+                    .saturating_add(reach)
+                    .saturating_sub(wanted)
             }
         };
         let (small, large) = (total.div_euclid(2), total - total.div_euclid(2));
@@ -117,10 +121,11 @@ fn apply(b: &mut dyn Build, x: Value, w: Value, spread: &Spread) -> Result<Value
     let (mut frame, mut starts, mut cut) = (vec![0; 2 * spatial], vec![0; spatial], vec![0; spatial]);
     for i in 0..spatial {
         let window = w_fact.shape[2 + i].as_i64().ok_or(ImportError::NotConstant { index: 1, sets: "the window" })?;
-        let reach = (window - 1) * spread.dilations[i];
-        let (low, high) = (reach - spread.pads[i], reach - spread.pads[spatial + i]);
+        let reach = window.saturating_sub(1).saturating_mul(spread.dilations[i]);
+        let (low, high) = (reach.saturating_sub(spread.pads[i]), reach.saturating_sub(spread.pads[spatial + i]));
         (frame[i], frame[spatial + i]) = (low.max(0), high.max(0));
-        (starts[i], cut[i]) = ((-low).max(0), (-low).max(0) + (-high).max(0));
+        let before = low.saturating_neg().max(0);
+        (starts[i], cut[i]) = (before, before.saturating_add(high.saturating_neg().max(0)));
     }
     let zero = b.scalar(fact.dtype, 0.0);
     let none = vec![Dim::from(0); fact.rank()];

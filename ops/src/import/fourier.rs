@@ -31,7 +31,7 @@ pub static IMPORT: &[OnnxImport] = &[
 ];
 
 /// No matrix has more elements.
-const LARGEST: usize = 1 << 26;
+const LARGEST: usize = 1 << 24;
 
 /// Numbers that a transform reads and makes.
 struct Transform {

@@ -11,8 +11,9 @@ use crate::signature::reduction_axes;
 pub static IMPORT: &[OnnxImport] = &[from("ReduceProd", 1, reduce_prod), from("CumProd", 26, cum_prod)];
 
 fn known(size: &Dim) -> Result<i64, ImportError> {
-    let unknown = || ImportError::Unsupported(format!("a product along {size}, which is not known when compiling"));
-    size.as_i64().ok_or_else(unknown)
+    let unknown =
+        || ImportError::Unsupported(format!("a product along {size}, which is not known when compiling or too large"));
+    size.as_i64().filter(|size| *size <= 1 << 48).ok_or_else(unknown)
 }
 
 /// The reduced axes become one, the last; its halves are multiplied until one element is left.

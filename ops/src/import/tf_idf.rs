@@ -6,6 +6,9 @@ use crate::dtype::DType;
 use crate::onnx::{ImportError, OnnxAttr, OnnxImport, OnnxNode, from};
 use crate::tensor::{Data, Tensor};
 
+/// The table of n-grams by places has no more elements.
+const LARGEST: usize = 1 << 24;
+
 /// `TfIdfVectorizer`.
 pub static IMPORT: &[OnnxImport] = &[from("TfIdfVectorizer", 9, import)];
 
@@ -29,7 +32,9 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let width = width.ok_or(ImportError::NotConstant { index: 0, sets: "the length of a row" })?;
     let grams = by_length(&pool, &starts).ok_or_else(|| wrong("ngram_counts", "does not fit the pool"))?;
     let total: usize = grams.iter().map(Vec::len).sum();
-    if total != places.len() || places.iter().any(|place| !(0..1 << 20).contains(place)) {
+    let columns = places.iter().max().map_or(0, |&last| last.clamp(0, i64::MAX - 1) as usize + 1);
+    let small = places.len().checked_mul(columns).is_some_and(|elements| elements <= LARGEST);
+    if total != places.len() || !small || places.iter().any(|place| *place < 0) {
         return Err(wrong("ngram_indexes", "does not fit the pool"));
     }
     let mut counts = Vec::new();
@@ -39,7 +44,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
         // One number has no distance to another: it counts once.
         let distances = if length == 1 { 1..=1 } else { 1..=most_skipped + 1 };
         for distance in distances.filter(|_| (shortest..=longest).contains(&length)) {
-            let windows = width - (length - 1) * distance;
+            let windows = width.saturating_sub((length - 1).saturating_mul(distance));
             if windows > 0 {
                 let found = matches(b, rows, grams, distance, windows)?;
                 sum = b.add(sum, found)?;

@@ -58,7 +58,7 @@ fn mel_weights(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportE
     let rate = number(2, "the sample rate")?;
     let (low, high) = (number(3, "the lowest frequency")?, number(4, "the highest frequency")?);
     let sane = (1.0..=65536.0).contains(&bins) && (1.0..=1048576.0).contains(&length) && rate > 0.0;
-    if !sane || (bins * length) > 1e8 || low.is_nan() || high.is_nan() {
+    if !sane || (bins * length) > 2e7 || low.is_nan() || high.is_nan() {
         let found = format!("gives {bins} filters over a transform of length {length}");
         return Err(ImportError::Operand { index: 0, found });
     }

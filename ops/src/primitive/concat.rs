@@ -2,6 +2,7 @@
 
 use crate::attr::{AttrKind, Attrs};
 use crate::build::{Build, Value};
+use crate::dim::Dim;
 use crate::dtype::ALL;
 use crate::fact::Fact;
 use crate::numerics::Numerics;
@@ -54,7 +55,8 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
         }
         for (i, size) in part.shape.iter().enumerate() {
             result.shape[i] = if i == at {
-                result.shape[i].clone() + size.clone()
+                // In place: there may be very many operands.
+                std::mem::replace(&mut result.shape[i], Dim::from(0)) + size.clone()
             } else {
                 infer.same(&result.shape[i].clone(), size).ok_or_else(differs)?
             };

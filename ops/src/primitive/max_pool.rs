@@ -103,7 +103,7 @@ fn infer(infer: &mut Infer<'_>) -> Result<Fact, Violation> {
 }
 
 fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
-    let window = facts.attrs.get_ints("window").iter().product::<i64>();
+    let window = facts.attrs.get_ints("window").iter().copied().fold(1, i64::saturating_mul);
     result.elements() * Dim::from(window)
 }
 
@@ -117,8 +117,16 @@ fn eval(x: &Evaluate<'_>) -> Result<Tensor, EvalError> {
     let values = tensor.as_f64s().ok_or(EvalError::Symbolic)?;
     let largest = indices(&shape).map(|at| {
         let mut best = f64::NEG_INFINITY;
-        for offset in indices(&window) {
-            let place = |i: usize| at[2 + i] as i64 * steps[i] + offset[i] as i64 * dilations[i] - pads[i];
+        // What lies beyond the last element is nothing, however large the window is.
+        let start = |i: usize| (at[2 + i] as i64).saturating_mul(steps[i]).saturating_sub(pads[i]);
+        let reached = |i: usize| {
+            let last = (sizes[2 + i] as i64 - 1).saturating_sub(start(i)).max(-1);
+            window[i].min(usize::try_from(last.div_euclid(dilations[i]) + 1).unwrap_or(0))
+        };
+        let skipped = |i: usize| start(i).saturating_neg().max(0) / dilations[i];
+        let inside: Vec<usize> = (0..window.len()).map(|i| reached(i).saturating_sub(skipped(i) as usize)).collect();
+        for offset in indices(&inside) {
+            let place = |i: usize| start(i) + (skipped(i) + offset[i] as i64) * dilations[i];
             if (0..window.len()).any(|i| !(0..sizes[2 + i] as i64).contains(&place(i))) {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use m4c_runtime::{Code, Error, Program, describe};
+use m4c_runtime::{Code, Error, Program, describe, describe_given};
 
 const MESSAGE: usize = 248;
 
@@ -32,6 +32,11 @@ impl From<Error> for Failure {
 impl Failure {
     pub(crate) fn in_program(error: Error, program: &Program<'_>) -> Failure {
         Failure { error, text: Some(describe(&error, program)) }
+    }
+
+    /// Sizes that did not bind, with what was given.
+    pub(crate) fn in_binding(error: Error, program: &Program<'_>, shapes: &[&[usize]]) -> Failure {
+        Failure { error, text: Some(describe_given(&error, program, shapes)) }
     }
 
     /// The same failure with other words, where it has none of its own.

@@ -394,10 +394,11 @@ impl Inner {
             Some(states) => self.session.bind_with(&dims, states),
             None => self.session.bind(&dims),
         };
+        let outcome = outcome.map_err(|error| Failure::in_binding(error, &self.session.program(), &dims));
         // Collecting in place keeps the allocation.
         dims.clear();
         self.dims = dims.into_iter().map(|_| -> &'static [usize] { &[] }).collect();
-        outcome.map_err(|error| Failure::in_program(error, &self.session.program()))
+        outcome
     }
 
     /// Runs over the caller's buffers.

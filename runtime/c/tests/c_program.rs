@@ -179,9 +179,12 @@ fn failures_reach_c_with_code_place_and_names() {
     let name = files.failure(&["-b", "columns=7", "-i", "x.bin:4,3"]);
     assert!(name.starts_with("301 "), "{name}");
     let outside = files.failure(&["-b", "rows=3", "-i", "x.bin:4,3"]);
-    assert!(outside.starts_with("306 0 ") && outside.contains("`rows`"), "{outside}");
+    assert!(outside.starts_with("306 0 ") && outside.contains("`rows`, declared as 1.."), "{outside}");
+    assert!(outside.contains("given as [[4, 3]]"), "{outside}");
     let mismatch = files.failure(&["-b", "rows=7", "-i", "x.bin:4,4"]);
-    assert!(mismatch.starts_with("304 0 ") && mismatch.contains("f32[rows, 3]"), "{mismatch}");
+    assert!(mismatch.starts_with("304 0 ") && mismatch.contains("f32[rows, 3], and was given as [4, 4]"), "{mismatch}");
+    let rank = files.failure(&["-b", "rows=7", "-i", "x.bin:12"]);
+    assert!(rank.starts_with("303 0 ") && rank.contains("f32[rows, 3], and was given as [12]"), "{rank}");
     let short = files.failure(&["-b", "rows=7", "-i", "x.bin:5,3"]);
     assert!(short.starts_with("307 0 ") && short.contains("`x`"), "{short}");
     let mut damaged = artifact();

@@ -3,6 +3,8 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
+use m4c_format::description::Symbol;
+
 use crate::error::{Code, Error};
 use crate::program::Program;
 
@@ -18,6 +20,23 @@ pub fn describe(error: &Error, program: &Program<'_>) -> String {
     }
 }
 
+/// The same for sizes that did not bind, with what was given: one list of sizes for each input.
+pub fn describe_given(error: &Error, program: &Program<'_>, shapes: &[&[usize]]) -> String {
+    let text = describe(error, program);
+    let index = error.at.map_or(usize::MAX, |at| at as usize);
+    match error.code {
+        Code::WrongInputCount => {
+            format!("{text}: the program takes {}, {} were given", program.inputs().len(), shapes.len())
+        }
+        Code::WrongRank | Code::DimMismatch => match shapes.get(index) {
+            Some(shape) => format!("{text}, and was given as {shape:?}"),
+            None => text,
+        },
+        Code::OutOfBounds | Code::GuardFailed => format!("{text}, and the inputs were given as {shapes:?}"),
+        _ => text,
+    }
+}
+
 fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
     let tables = program.tables;
     let index = at as usize;
@@ -27,7 +46,12 @@ fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
     };
     match code {
         Code::UnboundedSymbol | Code::BoundOutOfRange | Code::OutOfBounds | Code::DataOutOfBounds => {
-            quoted("symbol", tables.symbols().get(index).map(|symbol| &*symbol.name))
+            let symbol = tables.symbols().get(index);
+            let name = quoted("symbol", symbol.map(|symbol| &*symbol.name));
+            match symbol {
+                Some(symbol) if code != Code::UnboundedSymbol => format!("{name}, declared as {}", range(symbol)),
+                _ => name,
+            }
         }
         Code::UnboundedState
         | Code::StateBoundOutOfRange
@@ -64,6 +88,13 @@ fn place(code: Code, detail: &str, at: u32, program: &Program<'_>) -> String {
         Code::SegmentDamaged => format!("segment {at}"),
         _ => format!("at {at}"),
     }
+}
+
+/// The values that a model allows, `1..8:2`.
+fn range(symbol: &Symbol) -> String {
+    let high = if symbol.high == i64::MAX { String::new() } else { symbol.high.to_string() };
+    let step = if symbol.step == 1 { String::new() } else { format!(":{}", symbol.step) };
+    format!("{}..{high}{step}", symbol.low)
 }
 
 /// A state by its name and, where the program has it, the ports that it replaced.

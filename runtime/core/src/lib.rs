@@ -35,7 +35,7 @@ mod states;
 
 pub use arena::Arena;
 pub use bounds::Bounds;
-pub use describe::describe;
+pub use describe::{describe, describe_given};
 pub use error::{Code, Error};
 pub use executor::{Executor, Kernel, SingleThread, Threads, Work};
 pub use m4c_format::program::Port;

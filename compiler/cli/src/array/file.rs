@@ -11,7 +11,7 @@ use zip::ZipArchive;
 
 /// An array from a file.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub struct Stored {
     pub(crate) array: Array,
     /// NumPy's name of the type that the file has, where the array has another.
     pub(crate) converted_from: Option<&'static str>,
@@ -19,7 +19,7 @@ pub(crate) struct Stored {
 
 /// An opened .npz file.
 #[derive(Debug)]
-pub(crate) struct ArrayFile {
+pub struct ArrayFile {
     path: PathBuf,
     archive: ZipArchive<BufReader<File>>,
     /// Names of the arrays, sorted.
@@ -28,7 +28,10 @@ pub(crate) struct ArrayFile {
 
 impl ArrayFile {
     /// Opens an archive; arrays are read one by one.
-    pub(crate) fn open(path: &Path) -> Result<ArrayFile, Diagnostic> {
+    ///
+    /// # Errors
+    /// Where it is no archive.
+    pub fn open(path: &Path) -> Result<ArrayFile, Diagnostic> {
         let (file, _) = open(path)?;
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
             unreadable(path, &format!("it is no archive of arrays: {error}"))
@@ -45,12 +48,15 @@ impl ArrayFile {
     }
 
     /// Names of the arrays, sorted.
-    pub(crate) fn names(&self) -> &[String] {
+    pub fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Reads one of the arrays.
-    pub(crate) fn read(&mut self, name: &str) -> Result<Stored, Diagnostic> {
+    ///
+    /// # Errors
+    /// Where it is damaged, or not of a type that m4c has.
+    pub fn read(&mut self, name: &str) -> Result<Stored, Diagnostic> {
         let fault = |what: &str| unreadable(&self.path, &format!("array `{name}`: {what}"));
         let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,

@@ -3,6 +3,7 @@
 use super::Array;
 use super::element::{Element, descriptor};
 use crate::aligned::Aligned;
+use m4c_ir::memory;
 use m4c_ops::DType;
 use m4c_ops::tensor::{indices, strides};
 use ndarray_npy::npy::header::{Header, Layout};
@@ -66,6 +67,8 @@ impl NpyHeader {
         if there != needed as u64 {
             return Err(format!("it has {there} bytes of elements, its shape needs {needed}"));
         }
+        // The bytes, and the aligned or converted elements.
+        let _taken = memory::take_elements(&[needed], 3).map_err(|error| error.to_string())?;
         // Grows with what really comes: an archive may promise more than it holds.
         let mut bytes = Vec::new();
         from.take(needed as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

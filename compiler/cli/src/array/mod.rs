@@ -5,7 +5,8 @@ mod file;
 mod header;
 mod npz;
 
-pub(crate) use file::{ArrayFile, Stored, read_npy};
+pub(crate) use file::read_npy;
+pub use file::{ArrayFile, Stored};
 pub(crate) use npz::write_npz;
 
 use crate::aligned::Aligned;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 /// A dense row-major array, its bytes little-endian and aligned for kernels.
 #[derive(Clone, Debug)]
-pub(crate) struct Array {
+pub struct Array {
     pub(crate) dtype: DType,
     pub(crate) shape: Vec<usize>,
     pub(crate) bytes: Aligned,

@@ -41,6 +41,7 @@ fn failure(what: &str, graph: &Graph, error: &InterpretError) -> Diagnostic {
         InterpretError::InputType(_) => diagnostic(codes::RUN_INPUT_DTYPE),
         InterpretError::Bind(_) => diagnostic(codes::RUN_INPUT_SHAPE),
         InterpretError::Constant(value) => at(diagnostic(codes::INTERNAL), graph, *value),
+        InterpretError::Memory { value, error } => at((*error).into(), graph, *value),
         InterpretError::Node { value, .. } => at(diagnostic(codes::RUN_FAILED), graph, *value),
     }
 }

@@ -5,6 +5,7 @@ mod builds;
 mod compile;
 mod diff;
 mod harness;
+mod hostile;
 mod information;
 mod inspect;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ pub use location::{Location, NodeRef};
 pub use reference::{explain, reference_page};
 pub use unsupported::UnsupportedOperators;
 
+use m4c_ir::memory::NotEnough;
 use serde::Serialize;
 use std::fmt;
 
@@ -129,6 +130,13 @@ impl Diagnostic {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
+    }
+}
+
+impl From<NotEnough> for Diagnostic {
+    fn from(error: NotEnough) -> Diagnostic {
+        Diagnostic::error(codes::MEMORY_LIMIT, error.to_string())
+            .help("give smaller sizes, or a larger --max-memory where the machine has more")
     }
 }
 

@@ -4,6 +4,7 @@ use super::attributes;
 use super::elements::{element, tensor, tensor_fact};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::onnx::{ModelFile, Node, Source, TensorData, TensorRef};
+use m4c_ir::memory::{self, Taken};
 use m4c_ir::{Constant, DataFile, GraphBuilder};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::{Data, Element, Tensor};
@@ -31,6 +32,18 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
+/// Elements that had to be converted.
+struct Converted {
+    bytes: Vec<u8>,
+    _taken: Taken,
+}
+
+impl AsRef<[u8]> for Converted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl<'m> Constants<'m> {
     pub(super) fn new(file: &'m ModelFile) -> Constants<'m> {
         Constants { file, files: BTreeMap::new() }
@@ -51,16 +64,15 @@ impl<'m> Constants<'m> {
                 .help("export the model with real numbers or integers")
         })?;
         let limit = if fact.dtype.is_float() { KNOWN_REAL_BYTES } else { KNOWN_INTEGER_BYTES };
-        let known = stored.bytes().len() <= limit;
-        let converted = !element(stored.dtype).is_some_and(Element::is_stored);
-        if (known || converted)
+        if stored.bytes().len() <= limit
             && let Some(tensor) = tensor(stored)
         {
-            if known {
-                return Ok(builder.constant(tensor));
-            }
-            let bytes = tensor.to_bytes().unwrap_or_default();
-            let length = bytes.len() as u64;
+            return Ok(builder.constant(tensor));
+        }
+        if !element(stored.dtype).is_some_and(Element::is_stored)
+            && let Some(bytes) = self.converted(stored)?
+        {
+            let length = bytes.as_ref().len() as u64;
             let file = Arc::new(DataFile::new(format!("initializer {name}"), bytes));
             return Ok(builder.stored(Constant::Stored { file, offset: 0, length }, fact));
         }
@@ -75,6 +87,16 @@ impl<'m> Constants<'m> {
             }
         };
         Ok(builder.stored(constant, fact))
+    }
+
+    /// The elements in the type that carries them, in memory.
+    fn converted(&self, stored: &TensorRef) -> Result<Option<Converted>, Diagnostic> {
+        // Elements of at most 8 bytes, as a tensor and as bytes.
+        let elements = usize::try_from(stored.element_count()).unwrap_or(usize::MAX);
+        let taken =
+            memory::take_elements(&[elements], 16).map_err(|error| Diagnostic::from(error).at(self.file.path()))?;
+        let bytes = tensor(stored).and_then(|tensor| tensor.to_bytes());
+        Ok(bytes.map(|bytes| Converted { bytes, _taken: taken }))
     }
 
     /// A `Constant` node as a value.

@@ -38,6 +38,14 @@ pub(super) fn check(file: &ModelFile, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// How many nodes there are, with those of the graphs inside of them; no more than `most` are counted.
+fn size(nodes: &[NodeProto], most: usize) -> usize {
+    nodes.iter().fold(nodes.len(), |count, node| {
+        let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+        graphs.fold(count, |count, graph| if count > most { count } else { count + size(&graph.node, most) })
+    })
+}
+
 /// What tells functions apart.
 fn id(function: &FunctionProto) -> [String; 3] {
     let domain = onnx::canonical_domain(function.domain());
@@ -93,7 +101,7 @@ impl<'m> Importer<'m> {
         let endless = self.calls.running.contains(&id).then(|| format!("function `{name}` calls itself"));
         let deep = (self.calls.running.len() >= MOST_CALLS)
             .then(|| format!("function `{name}` is called inside of {MOST_CALLS} others"));
-        self.calls.written = self.calls.written.saturating_add(function.node.len());
+        self.calls.written = self.calls.written.saturating_add(size(&function.node, MOST_NODES));
         let long = (self.calls.written > MOST_NODES)
             .then(|| format!("with function `{name}`, calls become more than {MOST_NODES} nodes"));
         if let Some(message) = endless.or(deep).or(long) {

@@ -20,7 +20,7 @@ use m4c_ops::build::{Build, Value};
 use m4c_ops::dim::Guard;
 use m4c_ops::onnx::{ImportError, OnnxNode};
 use m4c_ops::{Element, table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -275,8 +275,13 @@ impl<'m> Importer<'m> {
 
     fn outputs(&mut self) {
         self.builder.set_origin(None);
+        let mut names = BTreeSet::new();
         for info in self.source.clone().outputs() {
             let name = info.name();
+            if !names.insert(name) {
+                let message = format!("output `{name}` is named twice");
+                self.diagnostics.push(Diagnostic::error(codes::DUPLICATE_DEFINITION, message).at(self.file.path()));
+            }
             match self.value(name) {
                 Some(Some(value)) => self.builder.output(name, value),
                 // Reported where the node that makes it did not import.

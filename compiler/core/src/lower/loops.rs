@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::diagnostic::Diagnostics;
-use m4c_ir::Scan;
+use m4c_ir::{Graph, NodeKind, Scan};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::{Dim, Violation};
 
@@ -100,5 +100,15 @@ impl Lowering<'_> {
 /// The trip count of a loop that is shorter written out than run as a loop.
 fn short(scan: &Scan) -> Option<usize> {
     let trip = scan.trip.as_usize().filter(|trip| (1..=UNROLLED_ITERATIONS).contains(trip))?;
-    (scan.body.operator_count() <= UNROLLED_OPERATORS).then_some(trip)
+    (written_out(&scan.body) <= UNROLLED_OPERATORS).then_some(trip)
+}
+
+/// How many operators a graph has once the short loops in it are written out.
+fn written_out(graph: &Graph) -> usize {
+    let count = |value| match &graph.node(value).kind {
+        NodeKind::Apply { .. } => 1,
+        NodeKind::Scan(scan) => short(scan).unwrap_or(1).saturating_mul(written_out(&scan.body)),
+        NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Result(_) => 0,
+    };
+    graph.order().into_iter().map(count).sum()
 }

@@ -137,7 +137,7 @@ fn at_end(bytes: &[u8], begin: usize) -> Outline {
 
 const MAX_VARINT_BYTES: usize = 10;
 
-fn read_varint(bytes: &[u8], at: &mut usize) -> Result<u64, ()> {
+pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> Result<u64, ()> {
     let mut value = 0_u64;
     for index in 0..MAX_VARINT_BYTES {
         let byte = *bytes.get(*at).ok_or(())?;

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod construct;
+mod decoded_size;
 mod element_type;
 mod external;
 mod format_check;

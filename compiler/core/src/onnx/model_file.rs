@@ -1,10 +1,13 @@
 //! A model file: mapped, decoded, and checked as far as its own format goes.
 
+use super::decoded_size::decoded_size;
 use super::external::{DataFiles, ExternalFiles};
 use super::message::{FunctionProto, GraphProto, ModelProto, TensorProto};
 use super::{Graph, Source, TensorRef, format_check};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use m4c_ir::memory::{self, Taken};
 use prost::bytes::Bytes;
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +22,10 @@ pub struct ModelFile {
     label: Arc<Path>,
     model: Arc<ModelProto>,
     external: ExternalFiles,
+    /// By domain, name and overload.
+    functions: HashMap<[String; 3], usize>,
+    /// The decoded messages count as taken for as long as they are there.
+    _taken: Taken,
 }
 
 impl ModelFile {
@@ -39,13 +46,21 @@ impl ModelFile {
 
     fn from_source(source: Arc<Source>, shared: DataFiles) -> Result<ModelFile, Diagnostic> {
         let path = source.path();
+        let taken = memory::take(decoded_size(source.bytes())).map_err(|error| Diagnostic::from(error).at(path))?;
         let model = format_check::decode(path, source.shared_bytes())?;
         check_ir_version(path, &model)?;
         check_opsets(path, &model)?;
+        let mut functions = HashMap::new();
+        for (index, function) in model.functions.iter().enumerate() {
+            let id = [canonical_domain(function.domain()), function.name(), function.overload()];
+            functions.entry(id.map(str::to_owned)).or_insert(index);
+        }
         Ok(ModelFile {
+            functions,
             label: Arc::from(path),
             external: ExternalFiles::beside(path, shared),
             model: Arc::new(model),
+            _taken: taken,
             source,
         })
     }
@@ -99,11 +114,12 @@ impl ModelFile {
 
     /// A function that the model itself defines.
     pub fn function(&self, domain: &str, name: &str, overload: &str) -> Option<&FunctionProto> {
-        self.model.functions.iter().find(|function| {
-            canonical_domain(function.domain()) == canonical_domain(domain)
-                && function.name() == name
-                && function.overload() == overload
-        })
+        // Asked for every node of a model, and few models have any.
+        if self.functions.is_empty() {
+            return None;
+        }
+        let index = self.functions.get(&[canonical_domain(domain), name, overload].map(str::to_owned))?;
+        self.model.functions.get(*index)
     }
 
     /// Reads a tensor of this model: checked against its shape, and not copied if it is stored as bytes.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use m4c_format::{DType, GuardKind, Place};
 use m4c_runtime::{
     Arena, Artifact, Bounds, Code, Error, Observer, Program, RunOptions, Session, SingleThread, ThreadPool, Work,
-    describe,
+    describe, describe_given,
 };
 
 use crate::executor::EXECUTORS;
@@ -158,6 +158,19 @@ fn wrong_inputs_are_refused_with_their_place() {
     assert_eq!(mismatch, Error::at(Code::DimMismatch, 0));
     let text = describe(&mismatch, &program);
     assert!(text.contains("`x`") && text.contains("f32[rows, 3]"), "{text}");
+    // What was expected, and what came.
+    let shapes: [(&[&[usize]], &[&str]); 5] = [
+        (&[&[4, 4]], &["`x`", "f32[rows, 3]", "given as [4, 4]"]),
+        (&[&[4]], &["`x`", "f32[rows, 3]", "given as [4]"]),
+        (&[&[99, 3]], &["`rows`", "declared as ", "given as [[99, 3]]"]),
+        (&[], &["takes 1", "0 were given"]),
+        (&[&[4, 3], &[4, 3]], &["takes 1", "2 were given"]),
+    ];
+    for (given, words) in shapes {
+        let error = session.bind(given).expect_err("these sizes are wrong");
+        let text = describe_given(&error, &program, given);
+        assert!(words.iter().all(|word| text.contains(word)), "{given:?}: {text}");
+    }
     assert_eq!(session.bind(&[&[usize::MAX, 3]]), Err(Error::at(Code::DimMismatch, 0)));
 
     session.bind(&[&[4, 3]]).expect("fits");

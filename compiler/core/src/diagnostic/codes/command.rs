@@ -49,6 +49,13 @@ codes! {
         remedy: "Export the model so that the output is the input with rows added behind it, or leave these ports out \
                  of the state.",
     }
+    MEMORY_LIMIT = 820 {
+        title: "more memory would be needed than may be taken",
+        explanation: "A size in a model, an artifact or an input asks for more memory than the machine has, or than \
+                      --max-memory allows. It is refused before memory is taken.",
+        example: "an array file of 10 kB whose header claims 10 GB; a graph whose values for batch=1000000 do not fit",
+        remedy: "Give smaller sizes, or a larger --max-memory where the machine has more.",
+    }
     FEATURE_NOT_BUILT = 821 {
         title: "this m4c was built without the feature",
         explanation: "Some engines to compare with are large, and therefore left out unless asked for.",
