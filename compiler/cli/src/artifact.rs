@@ -75,6 +75,9 @@ pub(crate) fn failure(error: &Error, program: &Program<'_>) -> Diagnostic {
         if code == codes::INTERNAL { Diagnostic::bug(code, message) } else { Diagnostic::error(code, message) };
     match error.code {
         RuntimeCode::UnboundedSymbol => diagnostic.help("give the largest value with --bound NAME=VALUE"),
+        RuntimeCode::NoInstructionSet => {
+            diagnostic.help("set it to scalar, avx2, avx512 or neon, whichever this machine has, or to nothing")
+        }
         _ => diagnostic.note(format!("runtime error {}", error.code as u32)),
     }
 }
@@ -91,7 +94,7 @@ fn code_of(code: RuntimeCode) -> Code {
         UnboundedSymbol | BoundOutOfRange | WrongRank | DimMismatch | GuardFailed | OutOfBounds | UnboundedState
         | StateBoundOutOfRange | StateFull | StateMismatch => codes::RUN_INPUT_SHAPE,
         StateEmpty => codes::RUN_INPUT_MISSING,
-        TooLarge | IndexOutOfRange | Cancelled | Io => codes::RUN_FAILED,
+        TooLarge | NoInstructionSet | IndexOutOfRange | Cancelled | Io => codes::RUN_FAILED,
         // What is left is between m4c's compiler, its runtime and this program.
         _ => codes::INTERNAL,
     }

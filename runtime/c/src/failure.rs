@@ -195,6 +195,7 @@ const MESSAGES: &[(u32, &CStr)] = &[
     (207, c"a kernel refuses its step"),
     (208, c"an axis of a state needs an upper bound"),
     (209, c"a bound does not fit the states"),
+    (210, c"M4RT_ISA names an instruction set that is not available"),
     (300, c"the number of inputs or outputs is wrong"),
     (301, c"the program has no input, output or symbol of this name"),
     (302, c"the type of an input is wrong"),

@@ -156,6 +156,14 @@ pub trait Executor: Sync {
     /// The name by which artifacts refer to it.
     fn name(&self) -> &'static str;
 
+    /// Gets ready to compute. Called whenever a session is made.
+    ///
+    /// # Errors
+    /// [`Code::NoInstructionSet`] where the environment asks for one that there is not.
+    fn ready(&self) -> Result<(), Code> {
+        Ok(())
+    }
+
     /// The kernel with this name.
     fn kernel(&self, name: &str) -> Option<&'static dyn Kernel>;
 }

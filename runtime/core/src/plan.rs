@@ -76,6 +76,9 @@ fn check_trips(program: &Program<'_>, ranges: &[Interval]) -> Result<(), Error> 
 }
 
 fn kernels(program: &Program<'_>, executors: &[&'static dyn Executor]) -> Result<Vec<&'static dyn Kernel>, Error> {
+    for executor in executors {
+        executor.ready().map_err(Error::new)?;
+    }
     let mut named = Vec::with_capacity(program.tables.kernels().len());
     for (index, kernel) in program.tables.kernels().iter().enumerate() {
         let executor = executors.iter().find(|executor| executor.name() == kernel.executor);

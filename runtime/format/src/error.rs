@@ -62,6 +62,8 @@ codes! {
     UnboundedState = 208, "an axis of a state needs an upper bound";
     /// The caller gave an upper bound for an axis that no state has, or above the largest size of one; `at` is the state.
     StateBoundOutOfRange = 209, "a bound does not fit the states";
+    /// The environment variable `M4RT_ISA` names an instruction set that this machine or this build has not.
+    NoInstructionSet = 210, "M4RT_ISA names an instruction set that is not available";
 
     /// The caller gave another number of inputs or outputs than the program has.
     WrongInputCount = 300, "the number of inputs or outputs is wrong";

@@ -3,6 +3,8 @@
 //! A body is plain Rust. Only multiply-and-add differs: fused where the instruction set has it.
 
 use crate::gemm::{Call, portable};
+#[cfg(feature = "std")]
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// An instruction set that loops are compiled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +21,22 @@ pub(crate) enum Isa {
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
+
+/// What may be chosen.
+#[cfg(feature = "std")]
+const CHOICES: &[Isa] = &[
+    Isa::Portable,
+    #[cfg(target_arch = "x86_64")]
+    Isa::Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Isa::Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Isa::Neon,
+];
+
+/// One more than the place of what was chosen, 0 for nothing.
+#[cfg(feature = "std")]
+static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 /// What a body may know of the instruction set it is compiled for.
 pub(crate) trait Vector {
@@ -47,9 +65,43 @@ pub(crate) trait Body {
 }
 
 impl Isa {
-    /// The best of this machine.
+    /// The instruction set by this name, if this machine and this build have it.
+    #[cfg(feature = "std")]
+    fn named(name: &str) -> Option<Isa> {
+        let isa = match name {
+            "scalar" => Isa::Portable,
+            #[cfg(target_arch = "x86_64")]
+            "avx2" => Isa::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            "avx512" => Isa::Avx512,
+            #[cfg(target_arch = "aarch64")]
+            "neon" => Isa::Neon,
+            _ => return None,
+        };
+        isa.available().then_some(isa)
+    }
+
+    /// Makes [`best`](Isa::best) the instruction set by this name, or that of the machine for the empty name. `None` where
+    /// there is none.
+    #[cfg(feature = "std")]
+    pub(crate) fn choose(name: &str) -> Option<()> {
+        let chosen = if name.is_empty() { None } else { Some(Isa::named(name)?) };
+        let number = CHOICES.iter().position(|&isa| Some(isa) == chosen).map_or(0, |at| at + 1);
+        CHOSEN.store(number as u8, Ordering::Relaxed);
+        Some(())
+    }
+
+    /// The one that was chosen, else the best of this machine.
     #[inline]
     pub(crate) fn best() -> Isa {
+        #[cfg(feature = "std")]
+        if let Some(at) = usize::from(CHOSEN.load(Ordering::Relaxed)).checked_sub(1) {
+            return CHOICES[at];
+        }
+        Isa::of_machine()
+    }
+
+    fn of_machine() -> Isa {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         {
             let vectors = [Isa::Avx512, Isa::Avx2].into_iter().find(|isa| isa.available());
@@ -204,5 +256,23 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx2,fma")]
     pub(super) fn for_avx512<B: Body>(body: B) -> B::Output {
         body.run::<Avx512>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_machine_has_can_be_chosen() {
+        for name in ["AVX2", "sse", "best", " "] {
+            assert_eq!(Isa::named(name), None);
+            assert_eq!(Isa::choose(name), None);
+        }
+        let named = ["scalar", "avx2", "avx512", "neon"].into_iter().filter_map(Isa::named);
+        assert_eq!(named.collect::<Vec<_>>(), Isa::all());
+        assert!(Isa::all().iter().all(|isa| CHOICES.contains(isa)));
+        assert_eq!(Isa::choose(""), Some(()));
+        assert_eq!(Isa::best(), Isa::of_machine());
     }
 }

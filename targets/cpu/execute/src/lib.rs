@@ -54,6 +54,8 @@ mod unary;
 
 pub use table::KERNELS;
 
+#[cfg(feature = "std")]
+use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Executor, Kernel};
 
 /// The executor of this crate.
@@ -66,6 +68,14 @@ pub static CPU: Cpu = Cpu;
 impl Executor for Cpu {
     fn name(&self) -> &'static str {
         "cpu"
+    }
+
+    /// Reads `M4RT_ISA`, which makes all sessions from here on use this instruction set: `scalar`, `avx2`, `avx512` or
+    /// `neon`. Where it is not set or empty, they use the best of the machine.
+    #[cfg(feature = "std")]
+    fn ready(&self) -> Result<(), Code> {
+        let name = std::env::var_os("M4RT_ISA").unwrap_or_default();
+        isa::Isa::choose(name.to_str().ok_or(Code::NoInstructionSet)?).ok_or(Code::NoInstructionSet)
     }
 
     fn kernel(&self, name: &str) -> Option<&'static dyn Kernel> {

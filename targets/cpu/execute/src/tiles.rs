@@ -75,6 +75,7 @@ impl<'s, T> Tile<'s, T> {
 
 impl<T> Tile<'_, T> {
     /// The first element, and the distance of one row from the next.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[inline(always)]
     pub(crate) fn first_mut(&mut self) -> (*mut T, usize) {
         (self.first, self.stride)

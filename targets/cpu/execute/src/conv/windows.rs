@@ -123,6 +123,11 @@ impl<E: Numeric> Windows<'_, E> {
         let stride = self.window.stride[2];
         let length = self.window.input[2] as isize;
         let (start, end) = run.lanes;
+        if stride == 1 && end - start == PANEL && first >= 0 && length - first >= PANEL as isize {
+            let from = &self.x[line + first as usize..][..PANEL];
+            out.iter_mut().zip(from).for_each(|(out, &x)| *out = E::number(x));
+            return;
+        }
         // The panel's first lane would lie here.
         let origin = (line as isize).saturating_add(first).saturating_sub(start.saturating_mul(stride) as isize);
         let from = usize::try_from(origin).ok().filter(|_| stride <= 2).and_then(|origin| self.x.get(origin..));
@@ -130,17 +135,13 @@ impl<E: Numeric> Windows<'_, E> {
         if stride == 1
             && let (Some(from), Some(out)) = (from.first_chunk::<PANEL>(), out.first_chunk_mut::<PANEL>())
         {
-            if end - start == PANEL && first >= 0 && first + PANEL as isize <= length {
-                *out = from.map(E::number);
-            } else {
-                // Neighbors of the line are read, too, and put aside.
-                let low = start as i32 + (-first).clamp(0, PANEL as isize) as i32;
-                let high = start as i32 + length.saturating_sub(first).clamp(0, (end - start) as isize) as i32;
-                for lane in 0..PANEL {
-                    let zero = if (lane as i32) < start as i32 { out[lane] } else { E::Number::default() };
-                    let inside = (low <= lane as i32) & ((lane as i32) < high);
-                    out[lane] = if inside { E::number(from[lane]) } else { zero };
-                }
+            // Neighbors of the line are read, too, and put aside.
+            let low = start as i32 + (-first).clamp(0, PANEL as isize) as i32;
+            let high = start as i32 + length.saturating_sub(first).clamp(0, (end - start) as isize) as i32;
+            for lane in 0..PANEL {
+                let zero = if (lane as i32) < start as i32 { out[lane] } else { E::Number::default() };
+                let inside = (low <= lane as i32) & ((lane as i32) < high);
+                out[lane] = if inside { E::number(from[lane]) } else { zero };
             }
         } else if stride == 2
             && end - start == PANEL
