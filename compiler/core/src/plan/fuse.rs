@@ -12,7 +12,8 @@ type Choices = BTreeMap<ValueId, Choice>;
 /// Joins what can be joined, from the first step to the last. A joined step stands where its last part stood, so that
 /// all that it reads comes before it.
 pub(super) fn fuse(graph: &Graph, choices: &mut Choices, loops: &[Loop], target: &dyn Target) {
-    let mut fuser = Fuser { graph, choices, loops, target, readers: BTreeMap::new(), kept: BTreeSet::new() };
+    let (readers, views, kept) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    let mut fuser = Fuser { graph, choices, loops, target, readers, views, kept };
     fuser.look_around();
     let steps: Vec<ValueId> = fuser.choices.keys().copied().collect();
     for value in steps {
@@ -27,6 +28,8 @@ struct Fuser<'a> {
     target: &'a dyn Target,
     /// The steps that read the memory of a value.
     readers: BTreeMap<ValueId, BTreeSet<ValueId>>,
+    /// The other values in the memory of a value.
+    views: BTreeMap<ValueId, Vec<ValueId>>,
     /// What is needed by more than steps.
     kept: BTreeSet<ValueId>,
 }
@@ -71,6 +74,12 @@ impl Fuser<'_> {
             }
         }
         self.kept = kept.into_iter().map(|value| self.root(value)).collect();
+        for &view in self.choices.keys() {
+            let root = self.root(view);
+            if root != view {
+                self.views.entry(root).or_default().push(view);
+            }
+        }
         for (operand, reader) in reads {
             let root = self.root(operand);
             self.readers.entry(root).or_default().insert(reader);
@@ -173,10 +182,10 @@ impl Fuser<'_> {
                 readers.insert(value);
             }
         }
-        let gone: Vec<ValueId> = self.choices.keys().copied().filter(|&view| self.root(view) == root).collect();
-        for view in gone {
+        for view in self.views.remove(&root).unwrap_or_default() {
             self.choices.remove(&view);
         }
+        self.choices.remove(&root);
         self.choices.insert(value, joined);
     }
 }

@@ -67,6 +67,6 @@ fn frames() {
     check("Pad", going_on("reflect"), &[line, pads], "f32[10] 1 2 3 2 1 2 3 2 1 2");
     check("Pad", going_on("edge"), &[line, pads], "f32[10] 1 1 1 1 1 2 3 3 3 3");
     check("Pad", going_on("wrap"), &[line, pads], "f32[10] 3 1 2 3 1 2 3 1 2 3");
-    check("Pad", going_on("reflect"), &["f32[2] 1 2", "=i64[2] 1 -1"], "f32[2] 2 1");
+    check("Pad", going_on("reflect"), &["f32[4] 1 2 3 4", "=i64[2] 2 -1"], "f32[5] 3 2 1 2 3");
     refused("Pad", going_on("reflect"), &[line, "i64[2] 4 3"], "the pads");
 }
