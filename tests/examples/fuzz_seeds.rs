@@ -27,10 +27,10 @@ fn main() {
     }
     for folder in ["gen_dec", "gen_dec_mlp", "txt_enc", "llama_decode", "exporters"] {
         let path = root().join("models").join(folder).join("inputs.npz");
-        if let Ok(bytes) = std::fs::read(&path) {
-            if bytes.len() as u64 <= MOST_BYTES {
-                write("npz", folder, &bytes);
-            }
+        if let Ok(bytes) = std::fs::read(&path)
+            && bytes.len() as u64 <= MOST_BYTES
+        {
+            write("npz", folder, &bytes);
         }
     }
     for manifest in ["llama", "whisper"] {

@@ -27,7 +27,7 @@ fn very_many_initializers_are_read() {
 fn very_many_unknown_operators_are_one_error() {
     let nodes = (0..50_000).map(|i| NodeProto::new("Nonsense", ["x"], [format!("y{i}")]));
     let whole = model(vec![value("x", Float, &["n"])], nodes.collect(), &["y0"]);
-    let errors = soon(&whole.to_file_bytes()).err().expect("errors");
+    let errors = soon(&whole.to_file_bytes()).expect_err("errors");
     assert!(errors.to_text().len() < 100_000, "{} bytes of errors", errors.to_text().len());
 }
 

@@ -45,7 +45,7 @@ fn memory_is_asked_for_before_it_is_taken() {
             "M4C0820",
             &["run", artifact(), "--random", "1", "--size", "batch=9", "--bound", "batch=2000", "--max-memory", "64M"],
         ),
-        ("M4C0820", &["verify", &onnx, "--random", "1", "--size", "batch=64", "--max-memory", "4M"]),
+        ("M4C0820", &["verify", &onnx, "--random", "1", "--size", "batch=64", "--max-memory", "8M"]),
         ("M4C0820", &["compile", &onnx, "-o", &folder.path("out.m4fw"), "--max-memory", "100K"]),
     ] {
         let (exit, errors) = confined(arguments);
