@@ -8,7 +8,8 @@ mod harness;
 mod hostile;
 mod information;
 mod inspect;
-#[cfg(target_os = "linux")]
+// libtorch alone takes more memory than the law allows.
+#[cfg(all(target_os = "linux", not(feature = "torch")))]
 mod memory;
 mod peers;
 mod run;
