@@ -3,6 +3,7 @@
 use crate::constant::Constant;
 use crate::origin::Origin;
 use crate::scan::{self, Scan};
+use indexmap::IndexSet;
 use m4c_ops::dim::Guard;
 use m4c_ops::{Attrs, Dim, Fact, Op, Symbols, structural};
 use petgraph::Direction;
@@ -26,7 +27,7 @@ pub struct Graph {
     /// What values each symbol may have; a symbol that is not listed may have any.
     pub ranges: BTreeMap<String, Range>,
     /// What must hold of sizes.
-    pub guards: Vec<Guard>,
+    pub guards: IndexSet<Guard>,
     nodes: StableDiGraph<Node, Edge>,
     /// Which node gives a symbol its value, where no input does.
     binders: BTreeMap<String, ValueId>,
@@ -341,8 +342,8 @@ impl Graph {
 
     /// Notes that the graph relies on `guard`, once.
     pub fn assume(&mut self, guard: Guard) {
-        if guard.known() != Some(true) && !self.guards.contains(&guard) {
-            self.guards.push(guard);
+        if guard.known() != Some(true) {
+            self.guards.insert(guard);
         }
     }
 

@@ -108,7 +108,7 @@ pub fn verify(graph: &Graph) -> Vec<Broken> {
                         report(Some(value), format!("`{}` gives {fact}, not {}", op.name, graph.fact(value)));
                     }
                     Ok(_) => {
-                        if let Some(guard) = assumed.iter().find(|guard| !graph.guards.contains(guard)) {
+                        if let Some(guard) = assumed.iter().find(|guard| !graph.guards.contains(*guard)) {
                             report(Some(value), format!("`{}` relies on {guard}, which is no guard", op.name));
                         }
                     }

@@ -4,7 +4,7 @@ use super::{Binding, Dim, DimView};
 use std::fmt;
 
 /// The relation of a [`Guard`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum GuardKind {
     /// Both sides are equal.
     Equal,
@@ -15,7 +15,7 @@ pub enum GuardKind {
 }
 
 /// A relation between two sizes that the graph relies on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Guard {
     /// The relation.
     pub kind: GuardKind,

@@ -41,6 +41,10 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     if groups < 1 || !strides.iter().chain(&dilations).all(fits(1)) || !more.iter().all(fits(-window::LARGEST)) {
         return Err(conv::OP.refuse("positive", format!("{groups} groups, strides {strides:?}")).into());
     }
+    let windows = w_fact.shape[2..].iter().filter_map(Dim::as_i64);
+    if let Some(size) = windows.into_iter().find(|size| !fits(0)(size)) {
+        return Err(conv::OP.refuse("spatial", format!("a window of {size} elements")).into());
+    }
     let mut pads = pads(node, &fact, &w_fact, &strides, &dilations, &more)?;
     for (i, more) in more.iter().enumerate() {
         pads[spatial + i] = pads[spatial + i].saturating_sub(*more);
@@ -178,8 +182,8 @@ fn by_phase(b: &mut dyn Build, x: Value, w: Value, spread: &Spread) -> Result<Va
     let w = b.reshape(w, &split)?;
     let (taps, phases): (Vec<i64>, Vec<i64>) = (0..spatial as i64).map(|i| (2 + 2 * i, 3 + 2 * i)).unzip();
     let w = b.transpose(w, [&[0, 1], &phases[..], &taps[..]].concat())?;
-    let count = Dim::from(spread.strides.iter().product::<i64>());
-    let mut shape = vec![w_fact.shape[0].clone(), w_fact.shape[1].clone() * count];
+    let filters = spread.strides.iter().fold(w_fact.shape[1].clone(), |filters, &stride| filters * Dim::from(stride));
+    let mut shape = vec![w_fact.shape[0].clone(), filters];
     shape.extend(taps.iter().map(|&axis| split[axis as usize].clone()));
     let w = b.reshape(w, &shape)?;
     let w = turned(b, w, spread.groups)?;

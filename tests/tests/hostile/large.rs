@@ -20,7 +20,8 @@ fn very_many_initializers_are_read() {
         TensorProto::from_bytes(&format!("w{i}"), Float, &[128], bytes)
     });
     let whole = model(vec![value("v0", Float, &["n", "128"])], nodes.collect(), &["v50000"]);
-    assert_eq!(soon(&with(whole, weights.collect()).to_file_bytes()).expect("a plan").steps.len(), 50_000);
+    let plan = soon(&with(whole, weights.collect()).to_file_bytes()).expect("a plan");
+    assert_eq!(plan.constants.len(), 50_000, "every second one is read");
 }
 
 #[test]

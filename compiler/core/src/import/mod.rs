@@ -17,7 +17,6 @@ use elements::element;
 use m4c_ir::verify::verify;
 use m4c_ir::{Graph, GraphBuilder, Origin};
 use m4c_ops::build::{Build, Value};
-use m4c_ops::dim::Guard;
 use m4c_ops::onnx::{ImportError, OnnxNode};
 use m4c_ops::{Element, table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -304,15 +303,15 @@ impl<'m> Importer<'m> {
         }
         let graph = self.builder.finish();
         if !self.diagnostics.has_errors() {
-            impossible(&graph.guards, self.file, &mut self.diagnostics);
+            impossible(&graph, self.file, &mut self.diagnostics);
             broken(&graph, &mut self.diagnostics);
         }
         self.diagnostics.finish(Imported { graph, onnx_nodes })
     }
 }
 
-fn impossible(guards: &[Guard], file: &ModelFile, diagnostics: &mut Diagnostics) {
-    for guard in guards.iter().filter(|guard| guard.known() == Some(false)) {
+fn impossible(graph: &Graph, file: &ModelFile, diagnostics: &mut Diagnostics) {
+    for guard in graph.guards.iter().filter(|guard| guard.known() == Some(false)) {
         let message = format!("the model relies on {guard}, which never holds");
         diagnostics.push(Diagnostic::error(codes::GUARD_IMPOSSIBLE, message).at(file.path()));
     }

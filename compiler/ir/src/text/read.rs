@@ -118,7 +118,7 @@ impl Reader<'_> {
             }
             "guard" => {
                 let guard = self.guard(rest)?;
-                self.graph.guards.push(guard);
+                self.graph.guards.insert(guard);
                 Ok(())
             }
             "origin" => {
