@@ -37,8 +37,12 @@ fn very_many_operands_are_joined_or_refused() {
     for (ty, same) in [(Float, true), (Float, false), (Int64, false)] {
         let names: Vec<String> = (0..20_000).map(|i| format!("x{i}")).collect();
         let inputs = names.iter().map(|name| value(name, ty, &[if same { "n" } else { name }]));
+        let inputs: Vec<_> = inputs.collect();
         let join = NodeProto::new("Concat", names.clone(), ["y"]).with("axis", 0i64);
-        let _ = soon(&model(inputs.collect(), vec![join], &["y"]).to_file_bytes());
+        let _ = soon(&model(inputs.clone(), vec![join], &["y"]).to_file_bytes());
+        let join = NodeProto::new("Concat", names.iter().map(|name| format!("{name}'")), ["y"]).with("axis", 0i64);
+        let nodes = names.iter().map(|name| NodeProto::new("Abs", [name.clone()], [format!("{name}'")])).chain([join]);
+        let _ = soon(&model(inputs, nodes.collect(), &["y"]).to_file_bytes());
     }
 }
 

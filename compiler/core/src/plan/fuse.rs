@@ -9,11 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Choices = BTreeMap<ValueId, Choice>;
 
+/// Steps of more operands are left alone: no kernel joins them, and to ask for each takes long.
+const MOST_OPERANDS: usize = 64;
+
 /// Joins what can be joined, from the first step to the last. A joined step stands where its last part stood, so that
 /// all that it reads comes before it.
 pub(super) fn fuse(graph: &Graph, choices: &mut Choices, loops: &[Loop], target: &dyn Target) {
     let (readers, views, kept) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-    let mut fuser = Fuser { graph, choices, loops, target, readers, views, kept };
+    let mut around = vec![None; graph.len()];
+    for (index, span) in loops.iter().enumerate() {
+        around[span.body.start as usize..span.body.end as usize].fill(Some(index));
+    }
+    let mut fuser = Fuser { graph, choices, loops, target, around, readers, views, kept };
     fuser.look_around();
     let steps: Vec<ValueId> = fuser.choices.keys().copied().collect();
     for value in steps {
@@ -26,6 +33,8 @@ struct Fuser<'a> {
     choices: &'a mut Choices,
     loops: &'a [Loop],
     target: &'a dyn Target,
+    /// The innermost loop that each value is computed in.
+    around: Vec<Option<usize>>,
     /// The steps that read the memory of a value.
     readers: BTreeMap<ValueId, BTreeSet<ValueId>>,
     /// The other values in the memory of a value.
@@ -86,16 +95,14 @@ impl Fuser<'_> {
         }
     }
 
-    /// The innermost loop that a value is computed in.
-    fn around(&self, value: ValueId) -> Option<usize> {
-        self.loops.iter().rposition(|span| span.body.contains(&value.0))
-    }
-
     /// Joins a step with one whose result it reads; whether there was one.
     fn absorb(&mut self, value: ValueId) -> bool {
         let Some(Choice::Step(step, operands, None)) = self.choices.get(&value) else { return false };
+        let read = used(step, operands);
+        if read.len() > MOST_OPERANDS {
+            return false;
+        }
         let (step, operands) = (step.clone(), operands.clone());
-        let read = used(&step, &operands);
         for &between in &read {
             let root = self.root(between);
             let alone = self.readers.get(&root).is_some_and(|readers| readers.iter().eq([&value]));
@@ -105,7 +112,7 @@ impl Fuser<'_> {
                 && alone
                 && once
                 && !self.kept.contains(&root)
-                && self.around(root) == self.around(value)
+                && self.around[root.0 as usize] == self.around[value.0 as usize]
                 && let Some(joined) = self.joined(value, (&step, &operands), root, between)
             {
                 self.replace(value, root, joined);
