@@ -9,6 +9,15 @@ use std::path::{Path, PathBuf};
 /// Larger models slow the fuzzer down more than they help it.
 const MOST_BYTES: u64 = 13_000;
 
+/// Headers of safetensors files: as of an adapter, of every kind of type, and with what files should not have.
+const ADAPTER: &str = r#"{"__metadata__":{"format":"pt"},"base_model.model.layers.0.self_attn.q_proj.lora_A.weight":{"dtype":"F32","shape":[2,4],"data_offsets":[0,32]},"base_model.model.layers.0.self_attn.q_proj.lora_B.weight":{"dtype":"BF16","shape":[4,1],"data_offsets":[32,40]}}"#;
+const TYPES: &str = r#"{"b":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]},"d":{"dtype":"F64","shape":[],"data_offsets":[1,9]},"e":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[9,13]},"u":{"dtype":"U16","shape":[1,2,1],"data_offsets":[13,17]}}"#;
+const ODD: &str = r#"{"a":{"dtype":"F4","shape":[0,18446744073709551615],"data_offsets":[0,0]},"":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}    "#;
+
+fn tensors(header: &str, bytes: usize) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![1; bytes]].concat()
+}
+
 fn main() {
     let models = small_models();
     for model in &models {
@@ -33,6 +42,9 @@ fn main() {
             write("npz", folder, &bytes);
         }
     }
+    write("safetensors", "adapter", &tensors(ADAPTER, 40));
+    write("safetensors", "types", &tensors(TYPES, 17));
+    write("safetensors", "odd", &tensors(ODD, 4));
     for manifest in ["llama", "whisper"] {
         let text = std::fs::read(root().join("models").join(manifest).join("m4.toml")).expect("a manifest");
         write("manifest", manifest, &text);

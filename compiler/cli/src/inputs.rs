@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Inputs")]
 pub(crate) struct InputArguments {
-    /// Arrays by name: NumPy archive with one array an input
+    /// Arrays by name: NumPy archive or .safetensors file with one array an input
     ///
     /// Arrays are named as the inputs of the program, with or without `in:` before the name. Arrays named as its
     /// outputs, or with `out:` before the name, are left alone, so that one file can hold inputs and expected results.
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
 
     /// One input from a .npy file; may be repeated, and wins over --inputs
@@ -239,7 +239,7 @@ fn missing(program: &Program<'_>, given: &BTreeMap<usize, Array>) -> Diagnostic 
     missing
         .into_iter()
         .fold(Diagnostic::error(codes::RUN_INPUT_MISSING, message), Diagnostic::note)
-        .help("give --inputs FILE.npz or --input NAME=FILE.npy, or --random SEED for random values")
+        .help("give --inputs FILE (.npz, .safetensors) or --input NAME=FILE.npy, or --random SEED for random values")
 }
 
 fn list(program: &Program<'_>) -> String {

@@ -1,7 +1,7 @@
 //! Test vectors: for each sample of each operator an archive with operands and result, and an index of all.
 
 use crate::aligned::Aligned;
-use crate::array::{Array, write_npz};
+use crate::array::{Array, write_arrays};
 use crate::console::to_json;
 use m4c_compiler::diagnostic::{Diagnostic, Diagnostics, codes};
 use m4c_compiler::file;
@@ -59,7 +59,7 @@ pub(crate) fn write(folder: &Path, ops: &[&'static Op]) -> Result<usize, Diagnos
             let result = store("out:result".into(), &result, &mut arrays);
             let file = format!("{}-{number}.npz", op.name);
             let named: Vec<(String, &Array)> = arrays.iter().map(|(name, array)| (name.clone(), array)).collect();
-            write_npz(&folder.join(&file), &named)?;
+            write_arrays(&folder.join(&file), &named)?;
             vectors.push(Vector {
                 file,
                 op: op.name,

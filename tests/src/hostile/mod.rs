@@ -1,11 +1,11 @@
 //! Input that nobody meant: what reads files, as functions of arbitrary bytes. Each returns, whatever the bytes are; fuzzing and
 //! tests call the same ones.
 
+mod arrays;
 mod artifact;
 mod external;
 mod manifest;
 pub mod mutate;
-mod npz;
 mod onnx;
 
 pub use artifact::{Ended, exercise, sealed};
@@ -26,7 +26,8 @@ pub struct Target {
 pub static TARGETS: &[Target] = &[
     Target { name: "onnx", read: onnx::read },
     Target { name: "external", read: external::read },
-    Target { name: "npz", read: npz::read },
+    Target { name: "npz", read: arrays::read_npz },
+    Target { name: "safetensors", read: arrays::read_safetensors },
     Target { name: "manifest", read: manifest::read },
     Target { name: "artifact", read: artifact::read },
 ];

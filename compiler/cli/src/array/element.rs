@@ -1,5 +1,7 @@
-//! NumPy's names of element types.
+//! Types of stored elements, and NumPy's names of them.
 
+use super::Array;
+use crate::aligned::Aligned;
 use m4c_ops::DType;
 
 /// The type of a stored array's elements.
@@ -49,6 +51,41 @@ impl Element {
         }
         let carried = CARRIED.iter().find(|(name, ..)| same(name));
         carried.map(|(_, element, name)| Element::Carried(*element, name))
+    }
+
+    /// Bits of an element in the file.
+    pub(crate) fn bits(&self) -> usize {
+        match self {
+            Element::Known(dtype) => dtype.bits(),
+            Element::Carried(element, _) => element.bits(),
+        }
+    }
+
+    /// NumPy's name of the type, where arrays have another.
+    pub(crate) fn converted_from(&self) -> Option<&'static str> {
+        match self {
+            Element::Carried(_, name) => Some(name),
+            Element::Known(_) => None,
+        }
+    }
+
+    /// The array of these bytes, of which there are as many as the shape needs.
+    ///
+    /// # Errors
+    /// Where the shape is too large.
+    pub(crate) fn array(&self, shape: Vec<usize>, bytes: &[u8]) -> Result<Array, String> {
+        let dtype = match self {
+            Element::Known(dtype) => *dtype,
+            Element::Carried(element, _) => {
+                let tensor = m4c_ops::element::carried(*element, shape, bytes);
+                return tensor.and_then(|tensor| Array::from_tensor(&tensor)).ok_or("its shape is too large".into());
+            }
+        };
+        let mut bytes = Aligned::copy_of(bytes);
+        if dtype == DType::Bool {
+            bytes.bytes_mut().iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
+        }
+        Ok(Array { dtype, shape, bytes })
     }
 }
 

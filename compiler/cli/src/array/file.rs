@@ -1,8 +1,8 @@
-//! Opening .npz and .npy files.
+//! Opening files of arrays.
 
-use super::Array;
-use super::element::Element;
 use super::header::NpyHeader;
+use super::safetensors::Tensors;
+use super::{Array, is_safetensors};
 use m4c_compiler::diagnostic::{Diagnostic, codes};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -17,22 +17,33 @@ pub struct Stored {
     pub(crate) converted_from: Option<&'static str>,
 }
 
-/// An opened .npz file.
+/// An opened file of arrays by name: `.safetensors`, or else an archive as NumPy has them, `.npz`.
 #[derive(Debug)]
 pub struct ArrayFile {
     path: PathBuf,
-    archive: ZipArchive<BufReader<File>>,
+    arrays: Arrays,
     /// Names of the arrays, sorted.
     names: Vec<String>,
 }
 
+#[derive(Debug)]
+enum Arrays {
+    Archive(ZipArchive<BufReader<File>>),
+    Tensors(Tensors),
+}
+
 impl ArrayFile {
-    /// Opens an archive; arrays are read one by one.
+    /// Opens a file; arrays are read one by one.
     ///
     /// # Errors
-    /// Where it is no archive.
+    /// Where it is of neither format.
     pub fn open(path: &Path) -> Result<ArrayFile, Diagnostic> {
-        let (file, _) = open(path)?;
+        let (file, size) = open(path)?;
+        if is_safetensors(path) {
+            let tensors = Tensors::open(file, size).map_err(|what| unreadable(path, &what))?;
+            let names = tensors.names();
+            return Ok(ArrayFile { path: path.to_owned(), arrays: Arrays::Tensors(tensors), names });
+        }
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
             unreadable(path, &format!("it is no archive of arrays: {error}"))
                 .help("numpy.savez(PATH, name=array) writes one; for a single .npy file use --input NAME=PATH")
@@ -40,7 +51,7 @@ impl ArrayFile {
         let mut names: Vec<String> =
             archive.file_names().filter_map(|name| name.strip_suffix(".npy")).map(Into::into).collect();
         names.sort_unstable();
-        Ok(ArrayFile { path: path.to_owned(), archive, names })
+        Ok(ArrayFile { path: path.to_owned(), arrays: Arrays::Archive(archive), names })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -58,7 +69,14 @@ impl ArrayFile {
     /// Where it is damaged, or not of a type that m4c has.
     pub fn read(&mut self, name: &str) -> Result<Stored, Diagnostic> {
         let fault = |what: &str| unreadable(&self.path, &format!("array `{name}`: {what}"));
-        let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
+        let archive = match &mut self.arrays {
+            Arrays::Tensors(tensors) => {
+                let (element, array) = tensors.read(name).map_err(|what| fault(&what))?;
+                return Ok(Stored { array, converted_from: element.converted_from() });
+            }
+            Arrays::Archive(archive) => archive,
+        };
+        let mut entry = match archive.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
             Err(error) => return Err(fault(&error.to_string())),
         };
@@ -76,10 +94,7 @@ pub(crate) fn read_npy(path: &Path) -> Result<Stored, Diagnostic> {
 
 fn read_from(from: &mut impl Read, size: u64, fault: impl Fn(&str) -> Diagnostic) -> Result<Stored, Diagnostic> {
     let header = NpyHeader::read(from).map_err(|what| fault(&what))?;
-    let converted_from = match header.element {
-        Element::Carried(_, name) => Some(name),
-        Element::Known(_) => None,
-    };
+    let converted_from = header.element.converted_from();
     let array = header.read_array(from, size).map_err(|what| fault(&what))?;
     Ok(Stored { array, converted_from })
 }
@@ -99,14 +114,14 @@ fn open(path: &Path) -> Result<(File, u64), Diagnostic> {
 
 fn unreadable(path: &Path, what: &str) -> Diagnostic {
     let message = format!("cannot read `{}`: {what}", path.display());
-    Diagnostic::error(codes::NPZ_UNREADABLE, message).at(path)
+    Diagnostic::error(codes::ARRAYS_UNREADABLE, message).at(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::aligned::Aligned;
-    use crate::array::write_npz;
+    use crate::array::write_arrays;
     use m4c_ops::DType;
 
     #[test]
@@ -116,14 +131,14 @@ mod tests {
         let one = Array { dtype: DType::I16, shape: vec![2], bytes: Aligned::copy_of(&[1, 0, 2, 0]) };
         let none = Array { dtype: DType::F32, shape: vec![0, 3], bytes: Aligned::zeroed(0) };
         let arrays = [("out:b/1".to_owned(), &one), ("a".to_owned(), &none)];
-        write_npz(&path, &arrays).unwrap();
+        write_arrays(&path, &arrays).unwrap();
         let first = std::fs::read(&path).unwrap();
         let mut file = ArrayFile::open(&path).unwrap();
         assert_eq!(file.names(), ["a", "out:b/1"]);
         assert_eq!(file.read("out:b/1").unwrap().array.bytes.bytes(), [1, 0, 2, 0]);
         assert_eq!(file.read("a").unwrap().array.describe(), "f32[0, 3]");
         assert!(file.read("c").is_err());
-        write_npz(&path, &arrays).unwrap();
+        write_arrays(&path, &arrays).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
     }
 
@@ -134,7 +149,7 @@ mod tests {
         assert!(ArrayFile::open(&path).unwrap_err().message.contains("no such file"));
         assert!(ArrayFile::open(folder.path()).unwrap_err().message.contains("regular"));
         std::fs::write(&path, "no archive").unwrap();
-        assert_eq!(ArrayFile::open(&path).unwrap_err().code, codes::NPZ_UNREADABLE);
+        assert_eq!(ArrayFile::open(&path).unwrap_err().code, codes::ARRAYS_UNREADABLE);
     }
 
     #[test]
@@ -142,7 +157,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npz");
         let array = Array { dtype: DType::U8, shape: vec![300], bytes: Aligned::zeroed(300) };
-        write_npz(&path, &[("a".to_owned(), &array)]).unwrap();
+        write_arrays(&path, &[("a".to_owned(), &array)]).unwrap();
         let whole = std::fs::read(&path).unwrap();
         // Every cut and every changed byte gives an error or an array, never a panic.
         for at in 0..whole.len() {

@@ -2,7 +2,6 @@
 
 use super::Array;
 use super::element::{Element, descriptor};
-use crate::aligned::Aligned;
 use m4c_ir::memory;
 use m4c_ops::DType;
 use m4c_ops::tensor::{indices, strides};
@@ -56,10 +55,7 @@ impl NpyHeader {
     /// # Errors
     /// What is wrong with the file, to follow its name.
     pub(crate) fn read_array(self, from: &mut impl Read, size: u64) -> Result<Array, String> {
-        let bits = match &self.element {
-            Element::Known(dtype) => dtype.bits(),
-            Element::Carried(element, _) => element.bits(),
-        };
+        let bits = self.element.bits();
         let elements = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         let needed = elements.and_then(|elements| elements.checked_mul(bits / 8));
         let needed = needed.ok_or("its shape is too large")?;
@@ -78,17 +74,7 @@ impl NpyHeader {
         if self.columns_first {
             bytes = rows_first(&self.shape, bits / 8, &bytes);
         }
-        let dtype = match self.element {
-            Element::Known(dtype) => dtype,
-            Element::Carried(element, _) => {
-                let tensor = m4c_ops::element::carried(element, self.shape, &bytes);
-                return tensor.and_then(|tensor| Array::from_tensor(&tensor)).ok_or("its shape is too large".into());
-            }
-        };
-        if dtype == DType::Bool {
-            bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
-        }
-        Ok(Array { dtype, shape: self.shape, bytes: Aligned::copy_of(&bytes) })
+        self.element.array(self.shape, &bytes)
     }
 }
 

@@ -1,16 +1,18 @@
-//! Arrays from and to NumPy files.
+//! Arrays from and to files of NumPy and of safetensors.
 
 mod element;
 mod file;
 mod header;
 mod npz;
+mod safetensors;
 
 pub(crate) use file::read_npy;
 pub use file::{ArrayFile, Stored};
-pub(crate) use npz::write_npz;
 
 use crate::aligned::Aligned;
+use m4c_compiler::diagnostic::Diagnostic;
 use m4c_ops::{DType, Tensor};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A dense row-major array, its bytes little-endian and aligned for kernels.
@@ -45,6 +47,18 @@ impl Array {
     pub(crate) fn describe(&self) -> String {
         describe(self.dtype.name(), &self.shape)
     }
+}
+
+/// Writes arrays by name, in the format that the file's name says: safetensors, or else an archive that NumPy reads.
+///
+/// # Errors
+/// Where the format has no type for an array, or the file cannot be written.
+pub(crate) fn write_arrays(path: &Path, arrays: &[(String, &Array)]) -> Result<(), Diagnostic> {
+    if is_safetensors(path) { safetensors::write(path, arrays) } else { npz::write_npz(path, arrays) }
+}
+
+fn is_safetensors(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 /// A type and a shape as one word.

@@ -1,7 +1,7 @@
 //! `m4c run`: one run of a program, and what came out.
 
 use super::{Outcome, fine};
-use crate::array::{Array, write_npz};
+use crate::array::{Array, write_arrays};
 use crate::comparison::{self, Comparison, compare, references};
 use crate::console::Console;
 use crate::execute::{Execution, default_threads};
@@ -36,15 +36,15 @@ pub(crate) struct Run {
     #[command(flatten)]
     inputs: InputArguments,
 
-    /// Write the outputs to a NumPy archive, named as in the model
-    #[arg(long, value_name = "FILE.npz", help_heading = "Results")]
+    /// Write the outputs, named as in the model: to a NumPy archive, or to a .safetensors file
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
     outputs: Option<PathBuf>,
 
     /// Compare the outputs with arrays named as they are, with or without `out:` before the name
     ///
     /// Each output has a numerics class, and with it a largest difference relative to the largest magnitude of the
     /// reference. Outputs that the file lacks are not compared.
-    #[arg(long, value_name = "FILE.npz", help_heading = "Results")]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
     compare: Option<PathBuf>,
 
     /// How many threads compute; by default as many as the machine has processors
@@ -111,7 +111,7 @@ impl Run {
         let profile = profile.map(|profile| profile.report(execution.session(), &[seconds], None));
         let outputs = execution.outputs()?;
         if let Some(path) = &self.outputs {
-            write_npz(path, &named(&program, &outputs))?;
+            write_arrays(path, &named(&program, &outputs))?;
         }
         let comparisons = match &references {
             Some(references) => Some(compare(&program, &outputs, references)?),

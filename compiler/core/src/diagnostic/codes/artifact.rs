@@ -40,12 +40,12 @@ codes! {
         example: "ids of [1, 4096] for a program that was compiled for seq = 1..2048",
         remedy: "Change the array, or compile the program for a wider range.",
     }
-    NPZ_UNREADABLE = 915 {
-        title: "a .npy or .npz file cannot be used",
-        explanation: "The file is missing, is not in NumPy's format, or holds an array that m4c has no type \
-                      for: objects, texts, complex numbers, or the other byte order.",
+    ARRAYS_UNREADABLE = 915 {
+        title: "a file of arrays cannot be used",
+        explanation: "The .npy, .npz or .safetensors file is missing, is not in its format, or holds an array that \
+                      m4c has no type for: objects, texts, complex numbers, 8-bit floats, or the other byte order.",
         example: "numpy.savez(\"in.npz\", ids=[\"a\", \"b\"])",
-        remedy: "Save plain numeric arrays with numpy.save or numpy.savez.",
+        remedy: "Save plain numeric arrays with numpy.save, numpy.savez or safetensors.numpy.save_file.",
     }
     PROGRAM_UNKNOWN = 916 {
         title: "the program to run is not clear",
