@@ -208,9 +208,13 @@ impl GraphBuilder {
             })
             .collect();
         let known = known.filter(|_| op != &structural::bind::OP)?;
-        let elements = fact.sizes()?.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
+        let sizes = fact.sizes()?;
+        // Rows without elements take time, too.
+        let mut others = sizes.iter().filter(|&&size| size != 0);
+        let spread = others.try_fold(1usize, |product, &size| product.checked_mul(size))?;
+        let elements = if sizes.contains(&0) { 0 } else { spread };
         let given: usize = known.iter().flatten().map(|tensor| tensor.len()).sum();
-        if elements > FOLDED_ELEMENTS.max(given) || self.folded > FOLDED_IN_ALL {
+        if elements > FOLDED_ELEMENTS.max(given) || spread > FOLDED_IN_ALL.max(given) || self.folded > FOLDED_IN_ALL {
             return None;
         }
         match op.eval(&known, attrs) {

@@ -30,13 +30,14 @@ pub enum TensorData {
 /// Number of elements, and of bytes that they take in a file; the error says what is impossible.
 pub fn stored_bytes(dtype: ElementType, dims: &[u64]) -> Result<(u64, u64), String> {
     let bits = dtype.bits().ok_or_else(|| format!("type {} has no fixed size", dtype.name()))?;
-    // A zero anywhere makes the tensor empty, however large the other dimensions are.
-    if dims.contains(&0) {
-        return Ok((0, 0));
+    // A zero anywhere makes the tensor empty. As in NumPy, the other dimensions must be those of a tensor all the same.
+    let others = dims.iter().filter(|&&dim| dim != 0).try_fold(1_u64, |product, dim| product.checked_mul(*dim));
+    let bytes = others.and_then(|elements| elements.checked_mul(bits)).map(|bits| bits.div_ceil(8));
+    match (others, bytes) {
+        (Some(_), Some(_)) if dims.contains(&0) => Ok((0, 0)),
+        (Some(elements), Some(bytes)) => Ok((elements, bytes)),
+        _ => Err(format!("the size of {}{dims:?} does not fit 64 bits", dtype.name())),
     }
-    let elements = dims.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim));
-    let total = elements.and_then(|elements| Some((elements, elements.checked_mul(bits)?.div_ceil(8))));
-    total.ok_or_else(|| format!("the size of {}{dims:?} does not fit 64 bits", dtype.name()))
 }
 
 impl TensorRef {
