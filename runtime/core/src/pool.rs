@@ -11,8 +11,9 @@ use std::thread::JoinHandle;
 use crate::error::{Code, Error};
 use crate::executor::Threads;
 
-/// How often an idle worker looks for jobs before it sleeps: steps follow each other within microseconds.
-const SPINS: usize = 2000;
+/// How often a thread looks, for jobs or for the end of those of others, before it sleeps, some 200 microseconds in all: steps
+/// follow each other within microseconds, and to be woken may take as long as a step.
+const SPINS: usize = 10_000;
 
 /// A fixed set of threads. The caller's thread works too, so a pool of `n` starts `n - 1`.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ struct Shared {
     done: Condvar,
     /// Copy of `State::tickets` for workers that look without locking.
     tickets: AtomicUsize,
+    /// Copy of `State::active` for the caller.
+    active: AtomicUsize,
     /// The next job to start.
     next: AtomicUsize,
 }
@@ -75,6 +78,7 @@ impl ThreadPool {
             wake: Condvar::new(),
             done: Condvar::new(),
             tickets: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
         });
         let mut pool = ThreadPool { shared, running: Mutex::new(()), workers: Vec::new() };
@@ -120,6 +124,11 @@ impl Threads for ThreadPool {
         let mut state = shared.lock();
         state.tickets = 0;
         shared.tickets.store(0, Ordering::Relaxed);
+        if state.active > 0 {
+            drop(state);
+            spin_while(|| shared.active.load(Ordering::Relaxed) > 0);
+            state = shared.lock();
+        }
         while state.active > 0 {
             state = shared.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -144,6 +153,15 @@ impl Drop for ThreadPool {
     }
 }
 
+/// Waits for a condition to end, not for long.
+fn spin_while(condition: impl Fn() -> bool) {
+    let mut spins = 0;
+    while spins < SPINS && condition() {
+        std::hint::spin_loop();
+        spins += 1;
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -161,11 +179,7 @@ impl Shared {
 
     fn serve(&self) {
         loop {
-            let mut spins = 0;
-            while spins < SPINS && self.tickets.load(Ordering::Relaxed) == 0 {
-                std::hint::spin_loop();
-                spins += 1;
-            }
+            spin_while(|| self.tickets.load(Ordering::Relaxed) == 0);
             let mut state = self.lock();
             while state.tickets == 0 && !state.stop {
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -177,12 +191,14 @@ impl Shared {
             state.tickets -= 1;
             self.tickets.store(state.tickets, Ordering::Relaxed);
             state.active += 1;
+            self.active.store(state.active, Ordering::Relaxed);
             drop(state);
             // SAFETY: this worker is counted in `active`, so `ThreadPool::run` has not returned and the job lives.
             let job = unsafe { &*batch.job };
             let outcome = catch_unwind(AssertUnwindSafe(|| self.work(batch.jobs, job)));
             let mut state = self.lock();
             state.active -= 1;
+            self.active.store(state.active, Ordering::Relaxed);
             if let Err(payload) = outcome {
                 state.panic = Some(PanicPayload(payload));
             }
