@@ -30,33 +30,72 @@ fn shape(dims: &[usize], len: usize) -> Shape {
 
 /// Seconds of the fastest of many runs.
 fn seconds(name: &str, operands: &[(Shape, &[f32])], result: &[usize], params: &[i64], threads: usize) -> f64 {
+    let times = times(name, &[operands], result, params, threads);
+    times.into_iter().fold(f64::INFINITY, f64::min)
+}
+
+/// Seconds of half of many runs at most, each with the next of these operands, as in a model whose weights come from memory.
+fn cold_seconds(m: usize, k: usize, n: usize, threads: usize) -> f64 {
+    let x = numbers(m * k);
+    let len = packed_len(k, n).expect("small enough");
+    let weights: Vec<Vec<f32>> = (0..(1 << 28) / len).map(|_| numbers(len)).collect();
+    let operands: Vec<_> =
+        weights.iter().map(|w| [(shape(&[m, k], m * k), &x[..]), (shape(&[k, n], w.len()), &w[..])]).collect();
+    let operands: Vec<_> = operands.iter().map(|operands| &operands[..]).collect();
+    let mut times = times("matmul_packed_f32", &operands, &[m, n], &[], threads);
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Seconds of each of many runs, with these sets of operands in turn.
+fn times(
+    name: &str,
+    operand_sets: &[&[(Shape, &[f32])]],
+    result: &[usize],
+    params: &[i64],
+    threads: usize,
+) -> Vec<f64> {
+    let operands = operand_sets[0];
     let kernel = CPU.kernel(name).expect("a kernel of this name");
     let len = result.iter().product();
     let shapes: Vec<_> = operands.iter().map(|(shape, _)| Some(*shape)).collect();
-    let data: Vec<&[u8]> = operands.iter().map(|(_, data)| bytemuck::cast_slice(data)).collect();
+    let data: Vec<Vec<&[u8]>> = operand_sets
+        .iter()
+        .map(|operands| operands.iter().map(|(_, data)| bytemuck::cast_slice(data)).collect())
+        .collect();
     let results = [shape(result, len)];
     let step = StepShape { operands: &shapes, results: &results, params };
     kernel.check(&step).expect("a good step");
     let mut out = vec![0f32; len];
     let mut scratch = vec![0f32; kernel.scratch(&step, threads).div_ceil(4)];
-    let mut best = f64::INFINITY;
+    let mut times = Vec::new();
     let begin = Instant::now();
-    while begin.elapsed().as_secs_f64() < 0.3 {
+    while begin.elapsed().as_secs_f64() < 0.3 || times.len() < 2 * data.len() {
         let data = StepData {
-            operands: &data,
+            operands: &data[times.len() % data.len()],
             results: &mut [bytemuck::cast_slice_mut(&mut out)],
             scratch: bytemuck::cast_slice_mut(&mut scratch),
         };
         let start = Instant::now();
         kernel.run(&step, data, &Scoped(threads)).expect("a run without error");
-        best = best.min(start.elapsed().as_secs_f64());
+        times.push(start.elapsed().as_secs_f64());
     }
-    best
+    times
+}
+
+fn numbers(len: usize) -> Vec<f32> {
+    (0..len).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect()
 }
 
 fn main() {
-    let numbers = |len: usize| -> Vec<f32> { (0..len).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect() };
     for threads in [1, 2] {
+        for (m, k, n) in
+            [(1, 4096, 4096), (8, 4096, 4096), (77, 1024, 4096), (77, 4096, 1024), (77, 1024, 1024), (514, 1280, 5120)]
+        {
+            let work = 2e-9 * (m * k * n) as f64;
+            let rate = work / cold_seconds(m, k, n, threads);
+            println!("{threads} threads {m:4}x{k}x{n}: packed, from memory {rate:6.1} GFLOP/s");
+        }
         for (m, k, n) in [
             (1, 4096, 4096),
             (3, 768, 768),

@@ -3,7 +3,8 @@
 use super::Call;
 use crate::layout::PANEL;
 use core::arch::x86_64::{
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _MM_HINT_T1, _mm_prefetch, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+    _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 /// Most rows of a call.
@@ -83,7 +84,12 @@ fn micro<const R: usize, const P: usize>(mut call: Call<'_, f32>) {
             rows!(k lines: 0 1 2 3 4 5 6 7 8 9 10 11);
         }};
     }
+    let mut ahead = b.wrapping_offset(call.ahead);
     while k + 4 <= call.depth {
+        for p in 0..P {
+            _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(p * b_stride).cast());
+        }
+        ahead = ahead.wrapping_add(PANEL);
         step!(k);
         step!(k + 1);
         step!(k + 2);

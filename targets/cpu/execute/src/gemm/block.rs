@@ -1,6 +1,6 @@
 //! A tile of a matrix product, stretch by stretch of k.
 
-use super::grid::{BLOCK, LOW, MICRO_ROWS};
+use super::grid::{BLOCK, FEW_ROWS, LOW, MOST_COLS, rows_at_once};
 use super::{Call, Columns, Product, Rows};
 use crate::isa::{Body, Vector};
 use crate::layout::PANEL;
@@ -17,6 +17,8 @@ pub(super) struct TileProduct<'a, 'b, E: Numeric, R, C> {
     /// Columns of the whole matrix.
     pub(super) cols: usize,
     pub(super) tile: Tile<'a, E::Number>,
+    /// How many columns further the tile begins that this thread probably takes next.
+    pub(super) next: usize,
     pub(super) scratch: &'a mut [E::Number],
 }
 
@@ -52,39 +54,65 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> TileProduct<'_, '_, 
         let (rows, cols) = (self.tile.rows, self.tile.cols);
         let depth = self.k.div_ceil(self.k.div_ceil(BLOCK));
         let scratch = core::mem::take(&mut self.scratch);
-        let (a_space, b_space) = scratch.split_at_mut(MICRO_ROWS * depth);
+        let (a_space, b_space) = scratch.split_at_mut(rows_at_once(rows) * depth);
         // Equal heights, so that no micro-kernel has much fewer rows than the others.
         let groups = rows.div_ceil(V::ROWS);
         for start in (0..self.k).step_by(depth) {
             let k = start..(start + depth).min(self.k);
-            let b_space = &mut b_space[..cols.next_multiple_of(PANEL) * k.len()];
-            let (b, b_stride) = product.columns.panels(k.clone(), self.tile.col..self.tile.col + cols, b_space);
-            let mut row = 0;
-            for group in 0..groups {
-                let height = (rows - row).div_ceil(groups - group);
-                let first = self.tile.row + row;
-                let a_space = &mut a_space[..height * k.len()];
-                let (a, a_stride) = product.rows.block(first..first + height, k.clone(), a_space);
-                let mut panel = 0;
-                while panel * PANEL < cols {
-                    let left = cols.div_ceil(PANEL) - panel;
-                    let panels = E::Number::panels::<V>(height, left);
-                    let across = panel * PANEL..((panel + panels) * PANEL).min(cols);
-                    E::Number::product::<V>(Call {
-                        depth: k.len(),
-                        a,
-                        a_stride,
-                        b: &b[panel * b_stride..],
-                        b_stride,
-                        out: self.tile.part(row..row + height, across),
-                        add: k.start > 0,
-                    });
-                    panel += panels;
+            let laid_out = rows <= FEW_ROWS;
+            let (a_space, few) = if laid_out {
+                let first = self.tile.row;
+                let few = product.rows.block(first..first + rows, k.clone(), &mut a_space[..rows * k.len()]);
+                (&mut [][..], few)
+            } else {
+                (&mut *a_space, (&[][..], 0))
+            };
+            for col in (0..cols).step_by(MOST_COLS) {
+                let width = MOST_COLS.min(cols - col);
+                let first = self.tile.col + col;
+                let b_space = &mut b_space[..width.next_multiple_of(PANEL) * k.len()];
+                let (b, b_stride) = product.columns.panels(k.clone(), first..first + width, b_space);
+                // What comes next of panels that are in place: further columns, or the first ones further along k, or of another tile.
+                let along = |columns: usize| (columns / PANEL * b_stride).cast_signed();
+                let next = if col + width < cols {
+                    along(MOST_COLS)
+                } else if k.end < self.k {
+                    (k.len() * PANEL).cast_signed() - along(col)
+                } else {
+                    along(self.next) - along(col) - (k.start * PANEL).cast_signed()
+                };
+                let mut row = 0;
+                for group in 0..groups {
+                    let height = (rows - row).div_ceil(groups - group);
+                    let (a, a_stride) = if laid_out {
+                        (&few.0[row * few.1..], few.1)
+                    } else {
+                        let first = self.tile.row + row;
+                        product.rows.block(first..first + height, k.clone(), &mut a_space[..height * k.len()])
+                    };
+                    // Each group asks for its share.
+                    let ahead = next + (k.len() * group / groups * PANEL).cast_signed();
+                    let mut panel = 0;
+                    while panel * PANEL < width {
+                        let panels = E::Number::panels::<V>(height, width.div_ceil(PANEL) - panel);
+                        let across = col + panel * PANEL..col + ((panel + panels) * PANEL).min(width);
+                        E::Number::product::<V>(Call {
+                            depth: k.len(),
+                            a,
+                            a_stride,
+                            b: &b[panel * b_stride..],
+                            b_stride,
+                            ahead,
+                            out: self.tile.part(row..row + height, across),
+                            add: k.start > 0,
+                        });
+                        panel += panels;
+                    }
+                    if k.end == self.k && col + width == cols {
+                        self.finish(row, height);
+                    }
+                    row += height;
                 }
-                if k.end == self.k {
-                    self.finish(row, height);
-                }
-                row += height;
             }
         }
     }

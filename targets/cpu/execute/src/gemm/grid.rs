@@ -6,10 +6,13 @@ use crate::tiles::Grid;
 
 /// Most rows of a tile: with fewer, panels would be laid out more often.
 const MOST_ROWS: usize = 768;
-/// Most columns of a tile: a block of its panels stays in the second-level cache.
+/// So few rows are laid out once for all columns of a tile.
+pub(super) const FEW_ROWS: usize = 128;
+/// Columns whose panels are used together: a block of them stays in the second-level cache. Tiles have no more unless they have
+/// few rows.
 pub(super) const MOST_COLS: usize = 128;
-/// Most columns of a tile with fewer rows than [`LOW`].
-const MOST_COLS_LOW: usize = 512;
+/// Most columns of a tile with few rows.
+const MOST_COLS_OF_FEW_ROWS: usize = 768;
 /// Fewer rows than this read a matrix that lies row by row as it lies.
 pub(super) const LOW: usize = 4;
 /// Most numbers along k that a block holds.
@@ -22,6 +25,8 @@ const MICRO_COLS: usize = 2 * PANEL;
 const LEAST_WORK: usize = 1 << 16;
 /// Tiles for each thread, so that all end at about the same time.
 const TILES: usize = 12;
+/// As many where rows are laid out for each.
+const TILES_OF_FEW_ROWS: usize = 3;
 /// As many where each would lay out the same panels for fewer rows.
 const TILES_OF_ROWS: usize = 2;
 
@@ -34,15 +39,25 @@ pub(crate) struct Size {
     pub(crate) k: usize,
 }
 
+/// How many rows are laid out at once for a tile of so many.
+pub(super) fn rows_at_once(rows: usize) -> usize {
+    if rows <= FEW_ROWS { rows } else { MICRO_ROWS }
+}
+
 impl Size {
     /// Numbers of working memory for one block of a tile.
     pub(crate) fn block(&self) -> usize {
-        (MICRO_ROWS + self.cols.min(MOST_COLS_LOW).next_multiple_of(PANEL)) * self.k.min(BLOCK)
+        (self.rows.min(FEW_ROWS) + self.cols.min(MOST_COLS).next_multiple_of(PANEL)) * self.k.min(BLOCK)
+    }
+
+    /// Most columns of a tile.
+    pub(super) fn most_cols(&self) -> usize {
+        if self.rows <= FEW_ROWS { MOST_COLS_OF_FEW_ROWS } else { MOST_COLS }
     }
 
     /// Numbers of working memory of one job.
     pub(super) fn piece<E: Numeric>(&self) -> usize {
-        let tile = (self.rows.min(MOST_ROWS) * self.cols.min(MOST_COLS)).max(LOW * self.cols.min(MOST_COLS_LOW));
+        let tile = self.rows.min(MOST_ROWS) * self.cols.min(self.most_cols());
         self.block() + if E::IS_NUMBER { 0 } else { tile }
     }
 
@@ -58,20 +73,21 @@ impl Size {
         let even = |size: usize, most: usize, unit: usize| {
             size.div_ceil(size.div_ceil(most).max(1)).div_ceil(unit).saturating_mul(unit).min(size)
         };
-        let tile_cols = even(cols, if rows < LOW { MOST_COLS_LOW } else { MOST_COLS }, MICRO_COLS);
+        let tile_cols = even(cols, self.most_cols(), MICRO_COLS);
         let mut grid = Grid { groups, rows, cols, tile_rows: even(rows, MOST_ROWS, MICRO_ROWS), tile_cols };
         let work = |grid: &Grid| grid.tile_rows.saturating_mul(grid.tile_cols).saturating_mul(k);
         let few = |grid: &Grid, most: usize| {
             let tiles = grid.tiles().unwrap_or(usize::MAX);
             threads > 1 && tiles < threads.saturating_mul(most) && work(grid) > 2 * LEAST_WORK
         };
-        while few(&grid, TILES) && grid.tile_cols > 2 * MICRO_COLS {
+        let tiles = if rows <= FEW_ROWS { TILES_OF_FEW_ROWS } else { TILES };
+        while few(&grid, tiles) && grid.tile_cols > 2 * MICRO_COLS {
             grid.tile_cols = even(grid.tile_cols, grid.tile_cols.div_ceil(2), MICRO_COLS);
         }
         while few(&grid, TILES_OF_ROWS) && grid.tile_rows > 4 * MICRO_ROWS {
             grid.tile_rows = even(grid.tile_rows, grid.tile_rows.div_ceil(2), MICRO_ROWS);
         }
-        while few(&grid, TILES) && grid.tile_cols > MICRO_COLS {
+        while few(&grid, tiles) && grid.tile_cols > MICRO_COLS {
             grid.tile_cols = even(grid.tile_cols, grid.tile_cols.div_ceil(2), MICRO_COLS);
         }
         grid
@@ -90,7 +106,11 @@ mod tests {
                     for threads in [1, 2, 3, 64] {
                         let grid = Size { groups: 2, rows, cols, k }.grid(threads);
                         assert!(grid.tile_cols == cols || grid.tile_cols.is_multiple_of(PANEL) && grid.tile_cols > 0);
-                        assert!(grid.tile_rows > 0 && grid.tile_rows <= MOST_ROWS && grid.tile_cols <= MOST_COLS_LOW);
+                        assert!(
+                            grid.tile_rows > 0
+                                && grid.tile_rows <= MOST_ROWS
+                                && grid.tile_cols <= MOST_COLS_OF_FEW_ROWS
+                        );
                     }
                 }
             }

@@ -32,7 +32,6 @@ use crate::step::require;
 use crate::tiles::{Tile, share};
 use block::TileProduct;
 use core::ops::Range;
-use grid::MOST_COLS;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::Threads;
 
@@ -108,11 +107,13 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
 ) -> Result<(), Code> {
     let piece = size.piece::<E>();
     require(out.is_empty() || scratch.len() >= piece)?;
-    share(threads, out, size.grid(threads.count()), scratch, piece, |tile, scratch| {
+    let grid = size.grid(threads.count());
+    let next = grid.tile_cols.saturating_mul(threads.count());
+    share(threads, out, grid, scratch, piece, |tile, scratch| {
         let product = group(tile.group);
         let (scratch, sums) = scratch.split_at_mut(size.block());
         E::with_sums(tile, sums, |tile| {
-            isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, cols: size.cols, tile, scratch });
+            isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, cols: size.cols, tile, next, scratch });
         });
     })
 }
@@ -125,8 +126,8 @@ pub(crate) fn multiply_here<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number
     mut tile: Tile<'_, E::Number>,
     scratch: &mut [E::Number],
 ) {
-    for first in (0..size.cols).step_by(MOST_COLS) {
-        let tile = tile.part(0..size.rows, first..(first + MOST_COLS).min(size.cols));
-        isa.run(TileProduct::<E, R, C> { product, k: size.k, cols: size.cols, tile, scratch: &mut *scratch });
+    for first in (0..size.cols).step_by(size.most_cols()) {
+        let tile = tile.part(0..size.rows, first..(first + size.most_cols()).min(size.cols));
+        isa.run(TileProduct::<E, R, C> { product, k: size.k, cols: size.cols, tile, next: 0, scratch: &mut *scratch });
     }
 }
