@@ -72,14 +72,15 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> TileProduct<'_, '_, 
                 let first = self.tile.col + col;
                 let b_space = &mut b_space[..width.next_multiple_of(PANEL) * k.len()];
                 let (b, b_stride) = product.columns.panels(k.clone(), first..first + width, b_space);
-                // What comes next of panels that are in place: further columns, or the first ones further along k, or of another tile.
-                let along = |columns: usize| (columns / PANEL * b_stride).cast_signed();
+                // What comes next of panels that are in place: further columns, the first ones further along k, or another tile.
+                // That only guides what is asked for, so it may be anywhere.
+                let along = |columns: usize| (columns / PANEL).wrapping_mul(b_stride).cast_signed();
                 let next = if col + width < cols {
                     along(MOST_COLS)
                 } else if k.end < self.k {
-                    (k.len() * PANEL).cast_signed() - along(col)
+                    (k.len() * PANEL).cast_signed().wrapping_sub(along(col))
                 } else {
-                    along(self.next) - along(col) - (k.start * PANEL).cast_signed()
+                    along(self.next).wrapping_sub(along(col)).wrapping_sub((k.start * PANEL).cast_signed())
                 };
                 let mut row = 0;
                 for group in 0..groups {
@@ -91,7 +92,7 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> TileProduct<'_, '_, 
                         product.rows.block(first..first + height, k.clone(), &mut a_space[..height * k.len()])
                     };
                     // Each group asks for its share.
-                    let ahead = next + (k.len() * group / groups * PANEL).cast_signed();
+                    let ahead = next.wrapping_add((k.len() * group / groups * PANEL).cast_signed());
                     let mut panel = 0;
                     while panel * PANEL < width {
                         let panels = E::Number::panels::<V>(height, width.div_ceil(PANEL) - panel);

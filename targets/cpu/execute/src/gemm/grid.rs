@@ -12,7 +12,7 @@ pub(super) const FEW_ROWS: usize = 128;
 /// few rows.
 pub(super) const MOST_COLS: usize = 128;
 /// Most columns of a tile with few rows.
-const MOST_COLS_OF_FEW_ROWS: usize = 768;
+const MOST_COLS_OF_FEW_ROWS: usize = 384;
 /// Fewer rows than this read a matrix that lies row by row as it lies.
 pub(super) const LOW: usize = 4;
 /// Most numbers along k that a block holds.
@@ -24,7 +24,7 @@ const MICRO_COLS: usize = 2 * PANEL;
 /// A tile with fewer multiplications is not worth a job.
 const LEAST_WORK: usize = 1 << 16;
 /// Tiles for each thread, so that all end at about the same time.
-const TILES: usize = 12;
+const TILES: usize = 6;
 /// As many where rows are laid out for each.
 const TILES_OF_FEW_ROWS: usize = 3;
 /// As many where each would lay out the same panels for fewer rows.
