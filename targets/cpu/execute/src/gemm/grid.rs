@@ -24,7 +24,7 @@ const MICRO_COLS: usize = 2 * PANEL;
 /// A tile with fewer multiplications is not worth a job.
 const LEAST_WORK: usize = 1 << 16;
 /// Tiles for each thread, so that all end at about the same time.
-const TILES: usize = 6;
+const TILES: usize = 4;
 /// As many where rows are laid out for each.
 const TILES_OF_FEW_ROWS: usize = 3;
 /// As many where each would lay out the same panels for fewer rows.
