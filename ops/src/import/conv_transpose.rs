@@ -41,8 +41,8 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     if groups < 1 || !strides.iter().chain(&dilations).all(fits(1)) || !more.iter().all(fits(-window::LARGEST)) {
         return Err(conv::OP.refuse("positive", format!("{groups} groups, strides {strides:?}")).into());
     }
-    let windows = w_fact.shape[2..].iter().filter_map(Dim::as_i64);
-    if let Some(size) = windows.into_iter().find(|size| !fits(0)(size)) {
+    let mut windows = w_fact.shape[2..].iter().filter_map(Dim::as_i64);
+    if let Some(size) = windows.find(|size| !fits(0)(size)) {
         return Err(conv::OP.refuse("spatial", format!("a window of {size} elements")).into());
     }
     let mut pads = pads(node, &fact, &w_fact, &strides, &dilations, &more)?;

@@ -10,7 +10,7 @@ pub(crate) use file::read_npy;
 pub use file::{ArrayFile, Stored};
 
 use crate::aligned::Aligned;
-use m4c_compiler::diagnostic::Diagnostic;
+use m4c_compiler::diagnostic::{Diagnostic, codes};
 use m4c_ops::{DType, Tensor};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +55,11 @@ impl Array {
 /// Where the format has no type for an array, or the file cannot be written.
 pub(crate) fn write_arrays(path: &Path, arrays: &[(String, &Array)]) -> Result<(), Diagnostic> {
     if is_safetensors(path) { safetensors::write(path, arrays) } else { npz::write_npz(path, arrays) }
+}
+
+fn unwritable(path: &Path, what: &str) -> Diagnostic {
+    let message = format!("cannot write `{}`: {what}", path.display());
+    Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message).at(path)
 }
 
 fn is_safetensors(path: &Path) -> bool {

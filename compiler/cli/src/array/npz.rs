@@ -1,8 +1,7 @@
 //! Archives of named arrays.
 
-use super::Array;
-use super::header;
-use m4c_compiler::diagnostic::{Diagnostic, codes};
+use super::{Array, header, unwritable};
+use m4c_compiler::diagnostic::Diagnostic;
 use m4c_compiler::file;
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -12,17 +11,13 @@ use zip::write::SimpleFileOptions;
 
 /// Writes an archive that NumPy reads; the same arrays give the same bytes.
 pub(crate) fn write_npz(path: &Path, arrays: &[(String, &Array)]) -> Result<(), Diagnostic> {
-    let unwritable = |what: String| {
-        let message = format!("cannot write `{}`: {what}", path.display());
-        Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message).at(path)
-    };
     for (name, array) in arrays {
         if header::write(array.dtype, &array.shape).is_none() {
             let dtype = array.dtype;
-            return Err(unwritable(format!("NumPy has no type for `{name}`, which is {dtype}")));
+            return Err(unwritable(path, &format!("NumPy has no type for `{name}`, which is {dtype}")));
         }
     }
-    let bytes = archive(arrays).map_err(|error| unwritable(error.to_string()))?;
+    let bytes = archive(arrays).map_err(|error| unwritable(path, &error.to_string()))?;
     file::write(path, &bytes)
 }
 

@@ -1,8 +1,8 @@
 //! Files of named tensors as `safetensors` has them: the length of a header, the header (JSON), the elements.
 
-use super::Array;
 use super::element::Element;
-use m4c_compiler::diagnostic::{Diagnostic, codes};
+use super::{Array, unwritable};
+use m4c_compiler::diagnostic::Diagnostic;
 use m4c_compiler::file;
 use m4c_ir::memory;
 use m4c_ops::DType;
@@ -85,18 +85,14 @@ impl Tensors {
 /// # Errors
 /// Where a type has no name in such files, or the file cannot be written.
 pub(super) fn write<'a>(path: &Path, arrays: &'a [(String, &'a Array)]) -> Result<(), Diagnostic> {
-    let unwritable = |what: String| {
-        let message = format!("cannot write `{}`: {what}", path.display());
-        Diagnostic::error(codes::OUTPUT_NOT_WRITABLE, message).at(path)
-    };
     let view = |(name, array): &'a (String, &'a Array)| {
         let dtype = dtype(array.dtype)
-            .ok_or_else(|| unwritable(format!("there is no type for `{name}`, which is {}", array.dtype)))?;
+            .ok_or_else(|| unwritable(path, &format!("there is no type for `{name}`, which is {}", array.dtype)))?;
         let view = TensorView::new(dtype, array.shape.clone(), array.bytes.bytes());
-        Ok((name.as_str(), view.map_err(|error| unwritable(error.to_string()))?))
+        Ok((name.as_str(), view.map_err(|error| unwritable(path, &error.to_string()))?))
     };
     let views = arrays.iter().map(view).collect::<Result<Vec<_>, Diagnostic>>()?;
-    let bytes = safetensors::serialize(views, None).map_err(|error| unwritable(error.to_string()))?;
+    let bytes = safetensors::serialize(views, None).map_err(|error| unwritable(path, &error.to_string()))?;
     file::write(path, &bytes)
 }
 
@@ -134,6 +130,7 @@ mod tests {
     use super::*;
     use crate::aligned::Aligned;
     use crate::array::{ArrayFile, write_arrays};
+    use m4c_compiler::diagnostic::codes;
 
     #[test]
     fn what_is_written_reads_back() {

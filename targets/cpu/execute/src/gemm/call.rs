@@ -13,8 +13,8 @@ pub(crate) struct Call<'a, N> {
     /// The panels, each `b_stride` after the one before, `depth` rows of 16 numbers each.
     pub(crate) b: &'a [N],
     pub(crate) b_stride: usize,
-    /// How far from each panel the numbers lie that a later call reads first: as many rows as a fourth of `depth` are asked for now.
-    /// Where they do not lie there, that costs little.
+    /// How far beyond each panel the numbers begin that a later call reads, of which this one prefetches a fourth of `depth` rows.
+    /// A wrong distance costs time, nothing else.
     #[cfg_attr(not(all(feature = "std", target_arch = "x86_64")), allow(dead_code))]
     pub(crate) ahead: isize,
     /// Where the product goes: its rows are those of `a`, its columns lie in as many panels as they fill.
