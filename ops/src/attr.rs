@@ -34,7 +34,7 @@ pub struct Group {
 }
 
 /// What values an attribute may have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs)]
 pub enum AttrKind {
     Int,

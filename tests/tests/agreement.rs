@@ -13,7 +13,8 @@ use m4c_tests::{Named, artifact, assert_close};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const GRAPH_PHASES: &[Phase] = &[Phase::Import, Phase::Facts, Phase::Recognize, Phase::Lower, Phase::Plan];
+const GRAPH_PHASES: &[Phase] =
+    &[Phase::Import, Phase::Facts, Phase::Rewrite, Phase::Extract, Phase::Lower, Phase::Plan];
 
 fn project(model: &Model) -> Project {
     Project::of_model(model.path(), "main", Vec::new())

@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Verify(command::verify::Verify),
     Ops(command::ops::Ops),
     Phases(command::phases::Phases),
+    Rules(command::rules::Rules),
     Explain(command::explain::Explain),
     Completions(command::completions::Completions),
 }

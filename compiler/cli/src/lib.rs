@@ -16,6 +16,7 @@ mod fail_on;
 mod inputs;
 mod limits;
 mod memory;
+mod numerics;
 mod phase;
 mod ports;
 mod profile;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.run(console),
         Command::Ops(command) => command.run(console),
         Command::Phases(command) => command.run(console),
+        Command::Rules(command) => command.run(console),
         Command::Explain(command) => command.run(console),
         Command::Completions(command) => command.run(console),
     };

@@ -10,7 +10,8 @@ pub(crate) struct GraphPhase(pub(crate) Phase);
 const GRAPH_PHASES: &[GraphPhase] = &[
     GraphPhase(Phase::Import),
     GraphPhase(Phase::Facts),
-    GraphPhase(Phase::Recognize),
+    GraphPhase(Phase::Rewrite),
+    GraphPhase(Phase::Extract),
     GraphPhase(Phase::Lower),
     GraphPhase(Phase::Plan),
 ];

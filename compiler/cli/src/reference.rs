@@ -26,6 +26,7 @@ pub fn pages() -> Vec<Page> {
         page("cli.md", reference()),
         page("diagnostics.md", reference_page()),
         page("phases.md", phases()),
+        page("rules.md", crate::command::rules::page().unwrap_or_else(|error| error)),
         page("ops/README.md", page::index()),
     ];
     pages.extend(table::all().map(|op| page(&format!("ops/{}.md", op.name), page::page(op))));

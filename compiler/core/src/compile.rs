@@ -9,7 +9,7 @@ use crate::onnx::{DataFiles, ModelFile};
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
-use crate::recognize::recognize;
+use crate::rewrite::{RuleNumerics, Saturation, Smallest, Targeted, saturated};
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
@@ -68,6 +68,9 @@ pub struct ProgramReport {
     pub symbols: Vec<(String, String)>,
     /// Guards that the artifact checks, as text.
     pub guards: Vec<String>,
+    /// What rewriting did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rewriting: Option<Saturation>,
     /// Time of each phase in seconds.
     pub seconds: Vec<(String, f64)>,
 }
@@ -201,8 +204,18 @@ fn graphs(
             Ok(graph)
         })?;
     }
-    if last >= Phase::Recognize {
-        graph = timed(Phase::Recognize, &mut report, observer, || recognize(&graph))?;
+    if let Some(numerics) = project.numerics.filter(|_| last >= Phase::Rewrite) {
+        let mut all = None;
+        graph = timed(Phase::Rewrite, &mut report, observer, || {
+            let found = saturated(&graph, numerics)?;
+            let smallest = found.extract(&Smallest)?;
+            all = Some(found);
+            Ok(smallest)
+        })?;
+        if let Some(all) = all.filter(|_| last >= Phase::Extract) {
+            graph = timed(Phase::Extract, &mut report, observer, || all.extract(&Targeted(target)))?;
+            report.rewriting = Some(all.report);
+        }
     }
     if last >= Phase::Lower {
         graph = timed(Phase::Lower, &mut report, observer, || lower(&graph, target))?;
@@ -277,7 +290,8 @@ fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
     };
     let states = project.states.iter().map(state);
     let target = format!("--target {}", target.profile().id);
-    [target].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
+    let numerics = format!("--numerics {}", project.numerics.map_or("none", RuleNumerics::name));
+    [target, numerics].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
 }
 
 /// Common settings of dimensions that the program has, then its own. A name that it lacks is an error where it is the

@@ -12,5 +12,5 @@ pub mod onnx_out;
 pub mod phase;
 pub mod plan;
 pub mod project;
-pub mod recognize;
+pub mod rewrite;
 pub mod states;

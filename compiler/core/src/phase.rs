@@ -10,8 +10,10 @@ pub enum Phase {
     Import,
     /// Sizes bound, constants folded, everything inferred anew.
     Facts,
-    /// Composites that exporters spelled out are found.
-    Recognize,
+    /// Every form of the graph at once.
+    Rewrite,
+    /// The cheapest form that the target takes.
+    Extract,
     /// Composites that the target does not take are decomposed.
     Lower,
     /// Steps, buffers and weight layouts.
@@ -51,10 +53,16 @@ pub const PHASES: &[PhaseEntry] = &[
         leaves: "sizes as known as they can be, no node computed twice",
     },
     PhaseEntry {
-        phase: Phase::Recognize,
-        name: "recognize",
-        summary: "finds composites that the exporter spelled out",
-        leaves: "activations, norms and attention as one node each, where their parts have no other use",
+        phase: Phase::Rewrite,
+        name: "rewrite",
+        summary: "saturates an e-graph with every form that the rules know",
+        leaves: "all forms; what is shown is the one of the fewest operators, whatever the target",
+    },
+    PhaseEntry {
+        phase: Phase::Extract,
+        name: "extract",
+        summary: "chooses the cheapest forms that the target takes",
+        leaves: "one form of each value",
     },
     PhaseEntry {
         phase: Phase::Lower,

@@ -1,6 +1,7 @@
 //! What to compile: one model, or the programs that an `m4.toml` joins.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
+use crate::rewrite::RuleNumerics;
 use crate::states::{PortPattern, StateDeclaration};
 use m4c_ir::Range;
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The programs of one artifact.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Project {
     /// In the order of their names.
     pub programs: Vec<ProgramSource>,
@@ -17,6 +18,8 @@ pub struct Project {
     pub dims: Vec<DimSetting>,
     /// What the programs share beyond a run.
     pub states: Vec<StateDeclaration>,
+    /// How far rewriting may change numbers; without it nothing is rewritten.
+    pub numerics: Option<RuleNumerics>,
 }
 
 /// A program and the model it comes from.
@@ -138,6 +141,7 @@ impl Project {
             programs: vec![ProgramSource { name: name.into(), model: model.into(), dims: Vec::new() }],
             dims,
             states: Vec::new(),
+            numerics: Some(RuleNumerics::Reassociate),
         }
     }
 
@@ -186,7 +190,8 @@ impl Project {
         }
         let states = manifest.state.iter().map(|(name, table)| state(name, table, text, path, &mut diagnostics));
         let states = states.collect();
-        diagnostics.finish(Project { programs, dims: common, states }).map(|(project, _)| project)
+        let numerics = Some(RuleNumerics::Reassociate);
+        diagnostics.finish(Project { programs, dims: common, states, numerics }).map(|(project, _)| project)
     }
 }
 

@@ -89,8 +89,8 @@ fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
     rows * size(1, 2) * (size(0, 3) * Dim::from(2) + size(2, 3) * Dim::from(2) + Dim::from(6))
 }
 
-/// The lowest number of a floating-point type.
-fn lowest(dtype: DType) -> f64 {
+/// The lowest number of a floating-point type, which stands for what a mask hides.
+pub fn lowest(dtype: DType) -> f64 {
     match dtype {
         DType::F16 => half::f16::MIN.to_f64(),
         DType::BF16 => half::bf16::MIN.to_f64(),

@@ -4,6 +4,7 @@
 //! concrete node is supported. The code is a [`Target`], which names kernels and packs weights. Neither changes a graph.
 
 pub mod condition;
+pub mod cost;
 pub mod fusion;
 pub mod node;
 pub mod profile;
@@ -13,6 +14,7 @@ pub mod verdict;
 mod parse;
 
 pub use condition::Condition;
+pub use cost::Cost;
 pub use fusion::{Fused, Fusion, FusionOperand, Lie};
 pub use node::{NodeView, OperandView};
 pub use profile::{Evidence, EvidenceKind, Kind, OpEntry, Profile, ProfileError, Support};

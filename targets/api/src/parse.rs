@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::node::RESULT;
+use crate::cost::Cost;
 use crate::profile::{Evidence, Kind, OpEntry, Profile, ProfileError, Support};
 use m4c_ops::{DType, Op, table};
 use serde::Deserialize;
@@ -17,6 +18,7 @@ struct TargetFile {
     kind: Kind,
     alignment: Spanned<u64>,
     max_rank: usize,
+    cost: Spanned<Cost>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +53,9 @@ impl Profile {
         if !head.alignment.get_ref().is_power_of_two() {
             return Err(file.error(head.alignment.span(), "the alignment is no power of two"));
         }
+        if !head.cost.get_ref().is_positive() {
+            return Err(file.error(head.cost.span(), "a cost is not above 0"));
+        }
         let file = File { name: "ops.toml", text: ops };
         let body: OpsFile = file.read()?;
         let mut seen = BTreeSet::new();
@@ -69,6 +74,7 @@ impl Profile {
             kind: head.kind,
             alignment: head.alignment.into_inner(),
             max_rank: head.max_rank,
+            cost: head.cost.into_inner(),
             ops: entries,
         })
     }
@@ -153,7 +159,7 @@ mod tests {
     use crate::verdict::Verdict;
     use m4c_ops::{Attrs, Fact, Symbols, primitive};
 
-    const TARGET: &str = "id = \"t\"\ntitle = \"T\"\nkind = \"kernels\"\nalignment = 64\nmax_rank = 3\n";
+    const TARGET: &str = "id = \"t\"\ntitle = \"T\"\nkind = \"kernels\"\nalignment = 64\nmax_rank = 3\ncost = { flops_per_second = 1e9, bytes_per_second = 1e9, step_seconds = 1e-6 }\n";
 
     const OPS: &str = r#"
 evidence = { kind = "measured", text = "a test" }
@@ -242,5 +248,7 @@ support = "unknown"
         refused("[[op]]\nname = \"add\"\nsupport = \"none\"\n", 1, "for no reason");
         let error = Profile::parse(&TARGET.replace("64", "48"), OPS).unwrap_err();
         assert_eq!((error.file, error.line), ("target.toml", 4));
+        let error = Profile::parse(&TARGET.replace("1e-6", "0.0"), OPS).unwrap_err();
+        assert_eq!((error.file, error.line), ("target.toml", 6));
     }
 }

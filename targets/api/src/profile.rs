@@ -1,6 +1,7 @@
 //! The data of a target: what it is, and which operators it supports under which conditions, with the evidence.
 
 use crate::condition::Condition;
+use crate::cost::Cost;
 use crate::node::NodeView;
 use crate::verdict::Verdict;
 use m4c_ops::DType;
@@ -21,6 +22,8 @@ pub struct Profile {
     pub alignment: u64,
     /// The largest number of axes of a tensor.
     pub max_rank: usize,
+    /// What its steps cost.
+    pub cost: Cost,
     /// Its operators in the order of the file.
     pub ops: Vec<OpEntry>,
 }

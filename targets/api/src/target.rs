@@ -21,6 +21,15 @@ pub trait Target: Sync {
         self.profile().verdict(node)
     }
 
+    /// What a node that it takes costs, in seconds. `size` gives usual numbers for sizes. Forms of one value are compared by
+    /// it, so that only differences matter.
+    fn cost(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        if matches!(self.lower(node), Ok(Lowered::View { .. })) {
+            return 0.0;
+        }
+        self.profile().cost.step(node, size)
+    }
+
     /// How it computes a node that it takes.
     ///
     /// # Errors

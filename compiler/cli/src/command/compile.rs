@@ -4,6 +4,7 @@ use super::Outcome;
 use crate::console::Console;
 use crate::fail_on::{self, Condition};
 use crate::memory::PeakMemory;
+use crate::numerics::Numerics;
 use crate::phase::GraphPhase;
 use crate::table::{Align, Table, bytes, count};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
@@ -49,6 +50,10 @@ pub(crate) struct Compile {
     /// the same dimension is overruled. Without a range, a symbolic dimension may have any size.
     #[arg(long, value_name = "NAME=VALUES", help_heading = "Sizes")]
     dim: Vec<String>,
+
+    /// How far rewriting may change numbers
+    #[arg(long, value_name = "CLASS", default_value = "reassociate", help_heading = "Rewriting")]
+    numerics: Numerics,
 
     /// Stop after a phase; nothing is written unless --emit or --dump asks for it
     #[arg(long, value_name = "PHASE", help_heading = "Looking inside")]
@@ -125,6 +130,7 @@ impl Compile {
         let start = Instant::now();
         let memory = PeakMemory::watch();
         let mut project = Project::open(&self.model, &size::settings(&self.dim)?)?;
+        project.numerics = self.numerics.class();
         if let ([only], false) = (&mut *project.programs, is_manifest(&self.model)) {
             only.name.clone_from(&self.name);
         }

@@ -1,4 +1,6 @@
-//! `m4c explain`: the long form of a diagnostic's code.
+//! `m4c explain`: the long form of a diagnostic's code, or why a node of a model has the form that it has.
+
+mod node;
 
 use super::{Outcome, fine};
 use crate::console::Console;
@@ -6,14 +8,21 @@ use m4c_compiler::diagnostic::codes::GROUPS;
 use m4c_compiler::diagnostic::{Code, explain};
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::path::Path;
 
-/// Explain the code of a diagnostic, or list all codes
+/// Explain the code of a diagnostic, or what became of a node of a model and why
+///
+/// Of a node it tells the form that is chosen for the target and the rules that lead there, the other forms with what the
+/// target says of them, and which rules were found here and did not apply, and why. Without anything all codes are listed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Explain {
-    /// The code, as in M4C0101; all codes are listed without one
-    #[arg(value_name = "CODE")]
-    code: Option<Code>,
+    /// A code, as in M4C0101, or an .onnx file or m4.toml
+    #[arg(value_name = "CODE or MODEL")]
+    subject: Option<String>,
+
+    #[command(flatten)]
+    node: node::NodeArguments,
 
     /// Print as JSON
     #[arg(long)]
@@ -26,7 +35,11 @@ Examples:
     m4c explain M4C0140
 
   All codes:
-    m4c explain";
+    m4c explain
+
+  Why a node is computed as it is, by its name, its number, or a part of its module path:
+    m4c explain encoder.onnx --node /layers.0/attn/Softmax
+    m4c explain encoder.onnx --node 17 --json";
 
 #[derive(Serialize)]
 struct Entry {
@@ -39,8 +52,17 @@ struct Entry {
 
 impl Explain {
     pub(crate) fn run(&self, console: Console) -> Outcome {
+        let code = match &self.subject {
+            Some(subject) if self.node.is_given() || Path::new(subject).exists() => {
+                return self.node.run(Path::new(subject), self.json, console);
+            }
+            Some(subject) => Some(subject.parse::<Code>().unwrap_or_else(|_| {
+                crate::usage_error(&format!("`{subject}` is neither a code, as in M4C0101, nor a file"))
+            })),
+            None => None,
+        };
         let groups = GROUPS.iter().map(|group| {
-            let entries = group.entries.iter().filter(|entry| self.code.is_none_or(|code| code == entry.code));
+            let entries = group.entries.iter().filter(|entry| code.is_none_or(|code| code == entry.code));
             (group, entries.collect::<Vec<_>>())
         });
         let groups: Vec<_> = groups.filter(|(_, entries)| !entries.is_empty()).collect();
@@ -59,7 +81,7 @@ impl Explain {
             console.print_json(&entries)?;
             return fine();
         }
-        if let Some(text) = self.code.and_then(explain) {
+        if let Some(text) = code.and_then(explain) {
             console.print(&text)?;
             return fine();
         }

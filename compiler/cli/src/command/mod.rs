@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod ops;
 pub(crate) mod phases;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod verify;
 

@@ -7,6 +7,7 @@ use crate::console::Console;
 use crate::engine::{self, EngineName, interpreter};
 use crate::execute::{Execution, default_threads};
 use crate::inputs::{InputArguments, only_with_random};
+use crate::numerics::Numerics;
 use crate::phase::GraphPhase;
 use crate::summary::number;
 use crate::table::{Align, Table};
@@ -45,6 +46,10 @@ pub(crate) struct Verify {
     /// A dimension's size or range, as for `m4c compile`; may be repeated
     #[arg(long, value_name = "NAME=VALUES")]
     dim: Vec<String>,
+
+    /// How far rewriting may change numbers
+    #[arg(long, value_name = "CLASS", default_value = "reassociate", help_heading = "Rewriting")]
+    numerics: Numerics,
 
     /// Also interpret the graph after every phase, to find the one at fault
     #[arg(long, help_heading = "What to compare")]
@@ -91,7 +96,8 @@ impl Verify {
         if self.torchscript.is_some() && self.against != Some(EngineName::Torch) {
             usage_error("--torchscript is for --against torch");
         }
-        let (project, name) = chosen::project(&self.model, self.program.as_deref(), &self.dim)?;
+        let (mut project, name) = chosen::project(&self.model, self.program.as_deref(), &self.dim)?;
+        project.numerics = self.numerics.class();
         let target = self.target.target()?;
         let folder = chosen::folder()?;
         let path = folder.path().join("verify.m4fw");

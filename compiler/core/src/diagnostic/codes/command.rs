@@ -62,6 +62,13 @@ codes! {
         example: "m4c verify model.onnx --against tract",
         remedy: "Build m4c again with the cargo feature that the message names.",
     }
+    NODE_UNKNOWN = 822 {
+        title: "no value comes from the node that is asked for",
+        explanation: "A node is asked for by its name, its number in the file, or a part of its module path. Nodes that are \
+                      computed when compiling, as shape arithmetic is, leave no value.",
+        example: "m4c explain model.onnx --node Softmax_99",
+        remedy: "Give one of the nodes that the message lists.",
+    }
     LIMIT_EXCEEDED = 831 {
         title: "what was compiled is larger than allowed",
         explanation: "A condition of --fail-on does not hold. The arena can only be computed where every dimension has an \

@@ -1,0 +1,203 @@
+//! What a rule may demand of what it found: a closed vocabulary, so that it can be evaluated, tested and printed.
+//!
+//! Only what merging of classes cannot revoke: types, sizes, attributes, and numbers known when compiling.
+
+use super::language::{Forms, attr, known};
+use super::pattern::{Match, Names, words};
+use egg::Id;
+use m4c_ops::{Attr, DType, Dim, Fact, composite};
+
+/// A demand; it is written as `(name argument …)`.
+pub(super) struct Condition {
+    pub(super) entry: &'static Entry,
+    arguments: Vec<usize>,
+}
+
+/// A condition of the vocabulary.
+pub(super) struct Entry {
+    pub(super) name: &'static str,
+    arguments: usize,
+    /// In English; `{0}` is the first argument.
+    pub(super) text: &'static str,
+    holds: fn(&Asked<'_>) -> Option<bool>,
+}
+
+/// What a condition is asked of.
+struct Asked<'a> {
+    forms: &'a Forms,
+    found: &'a Match,
+    arguments: &'a [usize],
+}
+
+impl<'a> Asked<'a> {
+    fn class(&self, index: usize) -> Option<Id> {
+        self.found.classes[self.arguments[index]]
+    }
+
+    fn fact(&self, index: usize) -> Option<&'a Fact> {
+        Some(&known(self.forms, self.class(index)?)?.fact)
+    }
+
+    fn attr(&self, index: usize) -> Option<&'a Attr> {
+        attr(self.forms, self.class(index)?)
+    }
+
+    fn ints(&self, index: usize) -> Option<&'a [i64]> {
+        match self.attr(index)? {
+            Attr::Ints(all) => Some(all),
+            _ => None,
+        }
+    }
+
+    fn number(&self, index: usize) -> Option<f64> {
+        self.found.numbers[self.arguments[index]]
+    }
+}
+
+const fn entry(
+    name: &'static str,
+    arguments: usize,
+    text: &'static str,
+    holds: fn(&Asked<'_>) -> Option<bool>,
+) -> Entry {
+    Entry { name, arguments, text, holds }
+}
+
+/// The vocabulary.
+pub(super) static CONDITIONS: &[Entry] = &[
+    // Holds by construction: what does not fit is never joined.
+    entry("fits", 0, "the right side is well formed, with the type and the sizes of the left", |_| Some(true)),
+    entry("identity", 1, "{0} leaves all axes where they are", |asked| {
+        Some(asked.ints(0)?.iter().enumerate().all(|(place, &axis)| axis == place as i64))
+    }),
+    entry("ones", 1, "all entries of {0} are 1", |asked| Some(asked.ints(0)?.iter().all(|&step| step == 1))),
+    entry("trailing", 2, "{0} are the last axes of {1}, from one on", |asked| {
+        let (axes, rank) = (asked.ints(0)?, asked.fact(1)?.rank() as i64);
+        let first = *axes.first()?;
+        Some(axes.iter().copied().eq(first..rank))
+    }),
+    entry("one-axis", 1, "{0} is one axis", |asked| Some(asked.ints(0)?.len() == 1)),
+    entry("count", 3, "{0} is the number of elements of {2} along {1}", |asked| {
+        let shape = &asked.fact(2)?.shape;
+        let size = |&axis: &i64| shape.get(usize::try_from(axis).ok()?)?.as_i64();
+        let count = asked.ints(1)?.iter().try_fold(1i64, |all, axis| all.checked_mul(size(axis)?))?;
+        Some(asked.number(0)? == count as f64)
+    }),
+    entry("last", 2, "{0} is the last axis of {1}", |asked| {
+        let Attr::Int(axis) = asked.attr(0)? else { return None };
+        Some(axis + 1 == asked.fact(1)?.rank() as i64)
+    }),
+    entry("finite-reciprocal", 2, "{0} and its reciprocal are finite, normal numbers in the type of {1}", |asked| {
+        let (number, dtype) = (asked.number(0)? as f32, asked.fact(1)?.dtype);
+        Some(match dtype {
+            DType::F16 => [number, number.recip()].iter().all(|one| (6.2e-5..=65504.0).contains(&one.abs())),
+            _ => number.is_normal() && number.recip().is_normal(),
+        })
+    }),
+    entry("lowest", 2, "{0} is the lowest number of the type of {1}", |asked| {
+        Some(asked.number(0)? == composite::attention::lowest(asked.fact(1)?.dtype))
+    }),
+    entry("not-constant", 1, "{0} is not known when compiling", |asked| {
+        Some(!known(asked.forms, asked.class(0)?)?.constant)
+    }),
+    entry("boolean", 1, "{0} has truth values", |asked| Some(asked.fact(0)?.dtype == DType::Bool)),
+    entry("widens", 2, "the type of {0} has every number of the type of {1}", |asked| {
+        Some(widens(asked.fact(1)?.dtype, asked.fact(0)?.dtype))
+    }),
+    entry("same-shape", 2, "{0} and {1} have the same sizes", |asked| {
+        Some(asked.fact(0)?.shape == asked.fact(1)?.shape)
+    }),
+    entry("rank-4", 1, "{0} has 4 axes", |asked| Some(asked.fact(0)?.rank() == 4)),
+    entry("all-one", 1, "all elements of {0} are 1", |asked| {
+        Some(known(asked.forms, asked.class(0)?)?.number == Some(1.0))
+    }),
+    entry("all-zero", 1, "all elements of {0} are 0", |asked| {
+        Some(known(asked.forms, asked.class(0)?)?.number == Some(0.0))
+    }),
+    entry("a-channel", 2, "{0} has one element for each channel of {1}, and no other axes", |asked| {
+        let (vector, whole) = (&asked.fact(0)?.shape, &asked.fact(1)?.shape);
+        let channels = whole.get(1)?;
+        let lead = whole.len().checked_sub(vector.len()).filter(|lead| *lead <= 1)?;
+        let fits = |(axis, size): (usize, &Dim)| if axis + lead == 1 { size == channels } else { size.is(1) };
+        Some(vector.iter().enumerate().all(fits))
+    }),
+    entry("grouped", 3, "{1} is {0} with its channels as {2} groups, each in one row", |asked| {
+        let (fact, grouped) = (asked.fact(0)?, asked.fact(1)?);
+        let Attr::Int(groups) = *asked.attr(2)? else { return None };
+        let ([batch, channels, ..], [grouped_batch, count, ..]) = (&*fact.shape, &*grouped.shape) else { return None };
+        let whole = groups > 0 && channels.as_i64().is_some_and(|channels| channels % groups == 0);
+        Some(whole && batch == grouped_batch && count.is(groups))
+    }),
+    entry("repeats-heads", 4, "{3} is {0} with each head repeated, by way of {1} and {2}", |asked| {
+        let ([batch, heads, rows, width], single) = (&*asked.fact(0)?.shape, &*asked.fact(1)?.shape) else {
+            return None;
+        };
+        let ([b, h, times, r, w], [one, all, same, wide]) = (&*asked.fact(2)?.shape, &*asked.fact(3)?.shape) else {
+            return None;
+        };
+        let apart = [batch.clone(), heads.clone(), Dim::from(1), rows.clone(), width.clone()];
+        let kept = [batch, heads, rows, width] == [b, h, r, w] && [batch, rows, width] == [one, same, wide];
+        Some(kept && *single == apart && all.as_i64()? == heads.as_i64()?.checked_mul(times.as_i64()?)?)
+    }),
+    entry("one-head", 1, "{0} has 4 axes, and one element along the second", |asked| {
+        Some(matches!(&*asked.fact(0)?.shape, [_, one, _, _] if one.is(1)))
+    }),
+    entry("first-half", 4, "{0}, {1} and {2} take the first half of the last axis of {3}", |asked| half(asked, 0)),
+    entry("second-half", 4, "{0}, {1} and {2} take the second half of the last axis of {3}", |asked| half(asked, 1)),
+];
+
+/// Whether starts, sizes and steps take this half of the last axis, and the others whole.
+fn half(asked: &Asked<'_>, which: i64) -> Option<bool> {
+    let (Attr::Dims(starts), Attr::Dims(sizes)) = (asked.attr(0)?, asked.attr(1)?) else { return None };
+    let shape = &asked.fact(3)?.shape;
+    let (last, whole) = (shape.len().checked_sub(1)?, shape.last()?.as_i64()?);
+    let rest = (0..last).all(|axis| starts[axis].is(0) && sizes[axis] == shape[axis]);
+    let taken = whole % 2 == 0 && sizes[last].is(whole / 2) && starts[last].is(which * (whole / 2));
+    Some(rest && taken && asked.ints(2)?.iter().all(|&step| step == 1))
+}
+
+/// Whether every number of one type is one of another.
+fn widens(from: DType, to: DType) -> bool {
+    use DType::{BF16, F16, F32, I4, I8, I16, I32, I64, U4, U8};
+    from == to
+        || matches!(
+            (from, to),
+            (F16 | BF16 | I8 | U8 | I16 | I4 | U4, F32)
+                | (I4 | U4, I8 | U8 | I16 | I32 | I64)
+                | (I8 | U8, I16 | I32 | I64)
+                | (I16, I32 | I64)
+                | (I32, I64)
+        ) && !(from == I4 && to == U8)
+}
+
+impl Condition {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub(super) fn parse(text: &str, names: &mut Names) -> Result<Condition, String> {
+        let words = words(text);
+        let [open, name, arguments @ .., close] = &words[..] else { return Err(format!("`{text}` is no condition")) };
+        let entry = CONDITIONS.iter().find(|entry| entry.name == name);
+        let entry = entry.filter(|_| open == "(" && close == ")").ok_or_else(|| format!("no condition `{name}`"))?;
+        if arguments.len() != entry.arguments {
+            return Err(format!("`{name}` takes {} arguments", entry.arguments));
+        }
+        let number = |word: &String| names.number(word.trim_start_matches(['?', '$']));
+        Ok(Condition { entry, arguments: arguments.iter().map(number).collect() })
+    }
+
+    /// Whether it holds of a match; not where something that it asks for is not known.
+    pub(super) fn holds(&self, forms: &Forms, _root: Id, found: &Match) -> bool {
+        let asked = Asked { forms, found, arguments: &self.arguments };
+        (self.entry.holds)(&asked).unwrap_or(false)
+    }
+
+    /// In English.
+    pub(super) fn text(&self, names: &[String]) -> String {
+        let numbered = self.arguments.iter().enumerate();
+        numbered.fold(self.entry.text.to_owned(), |text, (place, &name)| {
+            text.replace(&format!("{{{place}}}"), &format!("`{}`", names[name]))
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The tables of rules, one for each subject.
+
+mod activation;
+mod algebra;
+mod attention;
+mod layout;
+mod linear;
+mod norm;
+mod rope;
+
+use super::rule::{Kind, ReadRule, Rule, RuleNumerics};
+use serde::Serialize;
+
+/// A table.
+pub struct Subject {
+    /// Its name.
+    pub name: &'static str,
+    /// What its rules are about.
+    pub summary: &'static str,
+    /// The rules.
+    pub rules: &'static [Rule],
+}
+
+/// All tables.
+pub const SUBJECTS: &[Subject] = &[
+    Subject { name: "algebra", summary: "numbers, powers and casts", rules: algebra::RULES },
+    Subject {
+        name: "layout",
+        summary: "transpositions, reshapes, slices, concatenations and broadcasts: cancellation and motion",
+        rules: layout::RULES,
+    },
+    Subject { name: "linear", summary: "products of matrices", rules: linear::RULES },
+    Subject {
+        name: "activation",
+        summary: "activation functions in the spellings of exporters",
+        rules: activation::RULES,
+    },
+    Subject { name: "norm", summary: "normalizations and softmax in the spellings of exporters", rules: norm::RULES },
+    Subject { name: "attention", summary: "attention in the spellings of exporters", rules: attention::RULES },
+    Subject { name: "rope", summary: "rotary position embedding in the spellings of exporters", rules: rope::RULES },
+];
+
+/// All rules, in the order of their tables.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    SUBJECTS.iter().flat_map(|subject| subject.rules)
+}
+
+/// The rules of a class or a stricter one, ready to be applied.
+///
+/// # Errors
+/// Which text is wrong, and how.
+pub(super) fn read(numerics: RuleNumerics) -> Result<Vec<ReadRule>, String> {
+    let allowed = all().filter(|rule| rule.numerics <= numerics && rule.kind != Kind::Expand);
+    allowed.map(|rule| rule.read().map_err(|error| format!("rule `{}`: {error}", rule.name))).collect()
+}
+
+/// A rule as people read it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// Its table.
+    pub subject: &'static str,
+    /// When it is applied.
+    pub kind: &'static str,
+    /// How equal its sides are.
+    pub numerics: &'static str,
+    /// What it is good for.
+    pub why: String,
+    /// The form that is found.
+    pub left: String,
+    /// Parts of the left side by name.
+    pub parts: Vec<(&'static str, &'static str)>,
+    /// The form that is added.
+    pub right: String,
+    /// What must hold for both sides to be equal, in English.
+    pub given: Vec<String>,
+    /// What must hold for it to pay, in English.
+    pub when: Vec<String>,
+}
+
+/// All rules, those that are generated from composites last.
+///
+/// # Errors
+/// Which text is wrong, and how.
+pub fn described() -> Result<Vec<Described>, String> {
+    let mut all = Vec::new();
+    for subject in SUBJECTS {
+        for rule in subject.rules {
+            let read = rule.read().map_err(|error| format!("rule `{}`: {error}", rule.name))?;
+            let texts = |conditions: &[super::condition::Condition]| {
+                conditions.iter().map(|one| one.text(&read.names)).collect::<Vec<String>>()
+            };
+            all.push(Described {
+                name: rule.name.into(),
+                subject: subject.name,
+                kind: rule.kind.name(),
+                numerics: rule.numerics.name(),
+                why: rule.why.into(),
+                left: rule.left.into(),
+                parts: rule.parts.to_vec(),
+                right: rule.right.into(),
+                given: texts(&read.given),
+                when: texts(&read.when),
+            });
+        }
+    }
+    for op in m4c_ops::composite::ALL {
+        let operands: Vec<String> = op.operands.iter().map(|operand| format!("?{}", operand.name)).collect();
+        let attrs = op.attrs.iter().map(|attr| format!("?{}", attr.name));
+        let words: Vec<String> = [op.name.to_owned()].into_iter().chain(operands).chain(attrs).collect();
+        all.push(Described {
+            name: format!("expand-{}", op.name),
+            subject: "composites",
+            kind: Kind::Expand.name(),
+            numerics: RuleNumerics::Exact.name(),
+            why: "a target that does not take it whole takes its parts".into(),
+            left: format!("({})", words.join(" ")),
+            parts: Vec::new(),
+            right: format!("its decomposition, as the page of `{}` has it", op.name),
+            given: Vec::new(),
+            when: Vec::new(),
+        });
+    }
+    Ok(all)
+}
