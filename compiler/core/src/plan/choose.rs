@@ -177,8 +177,14 @@ fn strided(
     target: &dyn Target,
     known: &BTreeSet<ValueId>,
 ) -> Option<Choice> {
-    let found =
-        graph.operands(value).into_iter().map(|operand| operand.map(|operand| lies::find(graph, operand, known)));
+    let find = |operand: ValueId| {
+        let (whole, lie) = lies::find(graph, operand, known);
+        // What lies there row by row and whole is a view, which keeps its own sizes.
+        let fact = graph.fact(operand);
+        let view = graph.fact(whole).elements() == fact.elements() && lie == Lie::row_major(&fact.shape);
+        (if view { operand } else { whole }, lie)
+    };
+    let found = graph.operands(value).into_iter().map(|operand| operand.map(find));
     let (operands, lies): (Vec<Option<ValueId>>, Vec<Option<Lie>>) = found.map(Option::unzip).unzip();
     let step = target.lower_strided(node, &lies)?;
     Some(Choice::Step(step, operands, None))
