@@ -1,8 +1,8 @@
 //! Reads `target.toml` and `ops.toml`, and holds them to the operator table.
 
 use crate::condition::Condition;
-use crate::node::RESULT;
 use crate::cost::Cost;
+use crate::node::RESULT;
 use crate::profile::{Evidence, Kind, OpEntry, Profile, ProfileError, Support};
 use m4c_ops::{DType, Op, table};
 use serde::Deserialize;

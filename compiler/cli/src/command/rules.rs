@@ -103,7 +103,14 @@ pub(crate) fn page() -> Result<String, String> {
     for (name, summary) in subjects.chain([("composites", "generated: what each composite decomposes into")]) {
         let _ = write!(out, "\n## {name}\n\n{}.\n", sentence(summary));
         for rule in all.iter().filter(|rule| rule.subject == name) {
-            let _ = write!(out, "\n### {}\n\n{}. *{}*, *{}*.\n\n", rule.name, sentence(&rule.why), rule.kind, rule.numerics);
+            let _ = write!(
+                out,
+                "\n### {}\n\n{}. *{}*, *{}*.\n\n",
+                rule.name,
+                sentence(&rule.why),
+                rule.kind,
+                rule.numerics
+            );
             let _ = write!(out, "```text\n{}\n=> {}\n", rule.left, rule.right);
             for (part, text) in &rule.parts {
                 let _ = writeln!(out, "where {part} is {text}");
@@ -115,6 +122,10 @@ pub(crate) fn page() -> Result<String, String> {
                 }
             }
         }
+    }
+    out += "\n## Functions\n\nWhat right sides compute with `(=name …)`.\n\n| function | arguments | gives |\n|---|---:|---|\n";
+    for (name, arguments, text) in rules::functions() {
+        let _ = writeln!(out, "| `{name}` | {arguments} | {text} |");
     }
     Ok(out)
 }

@@ -97,7 +97,8 @@ impl Pattern {
         }
     }
 
-    /// How many operators it spells out at least.
+    /// The operators that it spells out, of alternatives all.
+    #[cfg(test)]
     pub(super) fn operators(&self) -> Vec<&'static str> {
         match self {
             Pattern::Apply { op, children, .. } => {

@@ -90,6 +90,7 @@ impl Template {
     }
 
     /// The operators that it builds.
+    #[cfg(test)]
     pub(super) fn operators(&self) -> Vec<&'static str> {
         match self {
             Template::Apply { op, children } => {

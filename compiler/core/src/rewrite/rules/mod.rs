@@ -54,6 +54,11 @@ pub(super) fn read(numerics: RuleNumerics) -> Result<Vec<ReadRule>, String> {
     allowed.map(|rule| rule.read().map_err(|error| format!("rule `{}`: {error}", rule.name))).collect()
 }
 
+/// What right sides may compute: names, numbers of arguments, and what comes of it.
+pub fn functions() -> Vec<(&'static str, usize, &'static str)> {
+    super::function::FUNCTIONS.iter().map(|one| (one.name, one.arguments, one.text)).collect()
+}
+
 /// A rule as people read it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Described {

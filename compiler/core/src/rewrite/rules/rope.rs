@@ -11,7 +11,6 @@ pub(super) const RULES: &[Rule] = &[Rule {
     parts: &[("turned", "t=(concat (mul (slice ?x ?right ?n ?steps) -1) (slice ?x ?left ?n ?steps) ?axis)")],
     right: "(rope ?x (=without-heads ?c) (=without-heads ?s) false)",
     given: &[
-        
         "(one-head ?c)",
         "(same-shape ?c ?s)",
         "(second-half ?right ?n ?steps ?x)",
