@@ -9,6 +9,7 @@ pub mod import;
 pub mod lower;
 pub mod onnx;
 pub mod onnx_out;
+pub mod outline;
 pub mod phase;
 pub mod plan;
 pub mod project;
