@@ -9,7 +9,7 @@ use crate::onnx::{DataFiles, ModelFile};
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
-use crate::rewrite::{RuleNumerics, Saturation, Smallest, Targeted, saturated};
+use crate::rewrite::{Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted};
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
@@ -70,7 +70,7 @@ pub struct ProgramReport {
     pub guards: Vec<String>,
     /// What rewriting did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rewriting: Option<Saturation>,
+    pub rewriting: Option<RewritingReport>,
     /// Time of each phase in seconds.
     pub seconds: Vec<(String, f64)>,
 }
@@ -207,14 +207,16 @@ fn graphs(
     if let Some(numerics) = project.numerics.filter(|_| last >= Phase::Rewrite) {
         let mut all = None;
         graph = timed(Phase::Rewrite, &mut report, observer, || {
-            let found = saturated(&graph, numerics)?;
-            let smallest = found.extract(&Smallest)?;
-            all = Some(found);
+            let (forms, smallest) = Rewriting::of(&graph, numerics, &Smallest)?;
+            all = Some(forms);
             Ok(smallest)
         })?;
         if let Some(all) = all.filter(|_| last >= Phase::Extract) {
             graph = timed(Phase::Extract, &mut report, observer, || all.extract(&Targeted(target)))?;
-            report.rewriting = Some(all.report);
+            report.rewriting = Some(all.report());
+            if let Some(warning) = all.too_large(&source.name) {
+                diagnostics.push(warning);
+            }
         }
     }
     if last >= Phase::Lower {

@@ -1,11 +1,12 @@
 //! What repeats is found and rewritten once, and the whole means the same.
 
 use super::{Outlined, outlined};
+use crate::diagnostic::Diagnostics;
 use crate::facts::facts;
 use crate::import::import;
 use crate::lower::lower;
 use crate::onnx::ModelFile;
-use crate::recognize::recognize;
+use crate::rewrite::{RuleNumerics, Smallest, saturated};
 use m4c_ir::{DataFile, Graph, NodeKind, Origin, Range, ValueId, interpret, text, verify};
 use m4c_ops::{Binding, Data, Tensor, table};
 use m4c_target_cpu::CpuTarget;
@@ -154,6 +155,10 @@ fn layers_are_rewritten_once_and_keep_their_weights() {
 fn count(graph: &Graph, name: &str) -> usize {
     let is = |value: &&ValueId| matches!(&graph.node(**value).kind, NodeKind::Apply { op, .. } if op.name == name);
     graph.order().iter().filter(is).count()
+}
+
+fn recognize(graph: &Graph) -> Result<Graph, Diagnostics> {
+    saturated(graph, RuleNumerics::Reassociate)?.extract(&Smallest)
 }
 
 #[test]

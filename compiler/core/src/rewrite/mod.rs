@@ -11,6 +11,7 @@ mod function;
 mod language;
 mod load;
 mod pattern;
+mod pieces;
 mod rule;
 pub mod rules;
 mod saturate;
@@ -18,6 +19,7 @@ mod template;
 
 pub use explain::{FormVerdict, RefusedRule, ValueExplanation};
 pub use extract::{Prices, Smallest, Targeted};
+pub use pieces::{BlockReport, Rewriting, RewritingReport};
 pub use rule::{Kind, Rule, RuleNumerics};
 pub use saturate::{Saturation, Stop};
 

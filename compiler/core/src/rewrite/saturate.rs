@@ -46,6 +46,37 @@ pub struct Saturation {
     pub refusals: BTreeMap<String, usize>,
 }
 
+impl Saturation {
+    /// That of nothing.
+    pub(super) fn none() -> Saturation {
+        Saturation {
+            nodes_before: 0,
+            nodes_after: 0,
+            classes: 0,
+            rounds: 0,
+            stop: Stop::Saturated,
+            firings: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+        }
+    }
+
+    /// Adds that of another piece: rounds are those of the longest, and one that stopped early counts for all.
+    pub(super) fn add(&mut self, other: &Saturation) {
+        self.nodes_before += other.nodes_before;
+        self.nodes_after += other.nodes_after;
+        self.classes += other.classes;
+        self.rounds = self.rounds.max(other.rounds);
+        if other.stop != Stop::Saturated {
+            self.stop = other.stop;
+        }
+        for (all, one) in [(&mut self.firings, &other.firings), (&mut self.refusals, &other.refusals)] {
+            for (rule, count) in one {
+                *all.entry(rule.clone()).or_default() += count;
+            }
+        }
+    }
+}
+
 /// A place where a left side was found and the rule did not apply.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
@@ -64,15 +95,7 @@ pub(super) fn saturate(forms: &mut Forms, rules: &[ReadRule]) -> (Saturation, Ve
     forms.rebuild();
     let nodes_before = forms.total_number_of_nodes();
     let most = nodes_before * MOST_GROWTH + FREE_GROWTH;
-    let mut report = Saturation {
-        nodes_before,
-        nodes_after: 0,
-        classes: 0,
-        rounds: 0,
-        stop: Stop::Rounds,
-        firings: BTreeMap::new(),
-        refusals: BTreeMap::new(),
-    };
+    let mut report = Saturation { nodes_before, ..Saturation::none() };
     let mut done: HashSet<(usize, Id, Vec<Option<Id>>)> = HashSet::new();
     let mut refusals = Vec::new();
     // Spellings first, so that what is recognized is found in the one that its rule has.

@@ -8,6 +8,7 @@ mod emit;
 mod facts;
 mod import;
 mod plan;
+mod rewrite;
 mod target;
 
 pub use artifact::*;
@@ -16,6 +17,7 @@ pub use emit::*;
 pub use facts::*;
 pub use import::*;
 pub use plan::*;
+pub use rewrite::*;
 pub use target::*;
 
 /// The groups in rising order. A group without codes keeps its number for the part that will need it.
@@ -23,7 +25,7 @@ pub const GROUPS: &[Group] = &[
     Group { hundred: 1, title: "files and import", entries: import::ENTRIES },
     Group { hundred: 2, title: "facts: types, shapes and sizes", entries: facts::ENTRIES },
     Group { hundred: 3, title: "adapters", entries: &[] },
-    Group { hundred: 4, title: "rewriting", entries: &[] },
+    Group { hundred: 4, title: "rewriting", entries: rewrite::ENTRIES },
     Group { hundred: 5, title: "targets and partitioning", entries: target::ENTRIES },
     Group { hundred: 6, title: "planning", entries: plan::ENTRIES },
     Group { hundred: 7, title: "output", entries: emit::ENTRIES },

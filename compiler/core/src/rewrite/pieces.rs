@@ -1,0 +1,103 @@
+//! A graph rewritten piece by piece: blocks that repeat are saturated once, and extracted once for each target.
+
+use super::extract::Prices;
+use super::rule::{ReadRule, RuleNumerics};
+use super::saturate::Saturation;
+use super::{Saturated, inside, rules};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::outline::{Outlined, outlined};
+use m4c_ir::Graph;
+use serde::Serialize;
+
+/// A piece of more nodes is left as it is: forms of everything would take more memory than they are worth.
+const MOST_NODES: usize = 100_000;
+
+/// All forms of the pieces of a graph.
+pub struct Rewriting {
+    graph: Graph,
+    pieces: Vec<Piece>,
+    blocks: Vec<Outlined>,
+}
+
+enum Piece {
+    Forms(Box<Saturated>),
+    /// It has so many nodes that it is left as it is.
+    Kept(usize),
+}
+
+/// What rewriting did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RewritingReport {
+    /// Blocks that repeat, which were rewritten once.
+    pub blocks: Vec<BlockReport>,
+    /// Nodes of pieces that were left as they are, since they are too large.
+    pub kept_nodes: usize,
+    /// The sum over all pieces.
+    #[serde(flatten)]
+    pub saturation: Saturation,
+}
+
+/// A block that repeats.
+#[derive(Clone, Debug, Serialize)]
+pub struct BlockReport {
+    /// Its operators.
+    pub nodes: usize,
+    /// How often it stands in the graph.
+    pub occurrences: usize,
+}
+
+impl Rewriting {
+    /// Saturates a graph; gives the forms that some prices choose, too.
+    ///
+    /// # Errors
+    /// Where a rule is wrong, which is a bug.
+    pub fn of(graph: &Graph, numerics: RuleNumerics, prices: &dyn Prices) -> Result<(Rewriting, Graph), Diagnostics> {
+        let rules: Vec<ReadRule> = rules::read(numerics).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
+        let mut pieces = Vec::new();
+        let (chosen, blocks) = outlined(graph, &mut |_, piece| {
+            if piece.len() > MOST_NODES {
+                pieces.push(Piece::Kept(piece.len()));
+                return Ok(piece.clone());
+            }
+            let forms = inside(piece, &rules, &piece.guards)?;
+            let chosen = forms.extract(prices)?;
+            pieces.push(Piece::Forms(Box::new(forms)));
+            Ok(chosen)
+        })?;
+        Ok((Rewriting { graph: graph.clone(), pieces, blocks }, chosen))
+    }
+
+    /// The graph of the cheapest forms.
+    ///
+    /// # Errors
+    /// Where they make a graph that is not well formed, which is a bug.
+    pub fn extract(&self, prices: &dyn Prices) -> Result<Graph, Diagnostics> {
+        let chosen = outlined(&self.graph, &mut |number, piece| match self.pieces.get(number) {
+            Some(Piece::Forms(forms)) => forms.extract(prices),
+            Some(Piece::Kept(_)) | None => Ok(piece.clone()),
+        });
+        chosen.map(|(graph, _)| graph)
+    }
+
+    /// A warning where pieces were left as they are.
+    pub fn too_large(&self, program: &str) -> Option<Diagnostic> {
+        let kept = |piece: &Piece| if let Piece::Kept(nodes) = piece { Some(*nodes) } else { None };
+        let nodes = self.pieces.iter().find_map(kept)?;
+        let message = format!("{nodes} nodes of program `{program}` are not rewritten, more than {MOST_NODES}");
+        Some(Diagnostic::warning(codes::REWRITE_TOO_LARGE, message))
+    }
+
+    /// What rewriting did.
+    pub fn report(&self) -> RewritingReport {
+        let mut saturation = Saturation::none();
+        let mut kept_nodes = 0;
+        for piece in &self.pieces {
+            match piece {
+                Piece::Forms(forms) => saturation.add(&forms.report),
+                Piece::Kept(nodes) => kept_nodes += nodes,
+            }
+        }
+        let block = |block: &Outlined| BlockReport { nodes: block.nodes, occurrences: block.occurrences };
+        RewritingReport { blocks: self.blocks.iter().map(block).collect(), kept_nodes, saturation }
+    }
+}
