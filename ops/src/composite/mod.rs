@@ -14,5 +14,6 @@ crate::rooms! {
     rope,
     sigmoid,
     softmax,
+    swish,
     weight_only_matmul,
 }

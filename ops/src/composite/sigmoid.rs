@@ -5,7 +5,7 @@ use crate::build::{Build, Value};
 use crate::dim::Dim;
 use crate::dtype::FLOAT;
 use crate::numerics::Numerics;
-use crate::onnx::{ImportError, OnnxNode, from, microsoft};
+use crate::onnx::from;
 use crate::op::{Meaning, Op, Sample, Violation, operand, types};
 use crate::primitive::{add, div, exp, mul};
 use crate::signature::import_plain;
@@ -21,7 +21,7 @@ pub static OP: Op = Op {
     meaning: Meaning::Composite { variants: &["exact"], decompose },
     numerics: Numerics::Rounded,
     flops: |_, result| result.elements() * Dim::from(4),
-    import: &[from("Sigmoid", 6, |b, node| import_plain(b, node, &OP)), microsoft("QuickGelu", quick_gelu)],
+    import: &[from("Sigmoid", 6, |b, node| import_plain(b, node, &OP))],
     export: crate::export_as!("Sigmoid"),
     samples: &[Sample {
         name: "special values",
@@ -42,13 +42,4 @@ fn decompose(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs) -> Re
     let power = b.plain(&exp::OP, &[negated])?;
     let sum = b.plain(&add::OP, &[one, power])?;
     b.plain(&div::OP, &[one, sum])
-}
-
-/// `x * sigmoid(alpha * x)`.
-fn quick_gelu(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let alpha = b.scalar(b.fact(x).dtype, f64::from(node.float("alpha")?.unwrap_or(1.702)));
-    let scaled = b.plain(&mul::OP, &[x, alpha])?;
-    let gate = b.plain(&OP, &[scaled])?;
-    Ok(vec![b.plain(&mul::OP, &[x, gate])?])
 }

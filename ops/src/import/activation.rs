@@ -2,12 +2,11 @@
 
 use super::hyperbolic::log_of_one_and;
 use crate::build::{Build, Value};
-use crate::composite::sigmoid;
 use crate::onnx::{ImportError, OnnxImport, OnnxNode, from};
 use crate::op::Violation;
 use crate::signature::import_widened;
 
-/// `Celu`, `Mish`, `Selu`, `Shrink`, `Softplus`, `Softsign`, `Swish` and `ThresholdedRelu`.
+/// `Celu`, `Mish`, `Selu`, `Shrink`, `Softplus`, `Softsign` and `ThresholdedRelu`.
 pub static IMPORT: &[OnnxImport] = &[
     from("Celu", 12, celu),
     from("Mish", 18, |b, node| import_widened(b, node, mish)),
@@ -15,7 +14,6 @@ pub static IMPORT: &[OnnxImport] = &[
     from("Shrink", 9, shrink),
     from("Softplus", 1, |b, node| import_widened(b, node, softplus)),
     from("Softsign", 1, |b, node| Ok(vec![softsign(b, node.operand(0)?)?])),
-    from("Swish", 24, swish),
     from("ThresholdedRelu", 10, |b, node| {
         let alpha = f64::from(node.float("alpha")?.unwrap_or(1.0));
         Ok(vec![thresholded(b, node.operand(0)?, alpha)?])
@@ -83,14 +81,6 @@ pub(super) fn softsign(b: &mut dyn Build, x: Value) -> Result<Value, Violation> 
     let size = b.abs(x)?;
     let above = b.plus(size, 1.0)?;
     b.div(x, above)
-}
-
-fn swish(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError> {
-    let x = node.operand(0)?;
-    let alpha = f64::from(node.float("alpha")?.unwrap_or(1.0));
-    let scaled = if alpha == 1.0 { x } else { b.times(x, alpha)? };
-    let gate = b.plain(&sigmoid::OP, &[scaled])?;
-    Ok(vec![b.mul(x, gate)?])
 }
 
 /// `x` above `alpha`, 0 at and below.
