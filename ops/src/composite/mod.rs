@@ -6,6 +6,7 @@ crate::rooms! {
     gelu,
     gelu_tanh,
     group_norm,
+    hard_swish,
     integer_conv,
     integer_matmul,
     layer_norm,

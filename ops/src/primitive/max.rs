@@ -47,11 +47,6 @@ pub static OP: Op = Op {
             let x = node.operand(0)?;
             hard_sigmoid(b, x, alpha, beta)
         }),
-        from("HardSwish", 14, |b, node| {
-            let x = node.operand(0)?;
-            let gate = hard_sigmoid(b, x, 1.0 / 6.0, 0.5)?[0];
-            Ok(vec![b.plain(&mul::OP, &[x, gate])?])
-        }),
         from("Abs", 6, |b, node| {
             let x = node.operand(0)?;
             let negated = mul::negated(b, x)?;
