@@ -128,6 +128,18 @@ pub fn normalized_axes(b: &dyn Build, x: Value, axes: &[i64], op: &'static Op) -
     Ok(axes)
 }
 
+/// Holds the constraint `axes-in-range`.
+///
+/// # Errors
+/// Where the axes do not rise or are out of range.
+pub fn rising_axes(op: &'static Op, x: &Fact, axes: &[i64]) -> Result<(), Violation> {
+    let rising = axes.windows(2).all(|pair| pair[0] < pair[1]);
+    if !rising || axes.iter().any(|axis| !(0..x.rank() as i64).contains(axis)) {
+        return Err(op.refuse("axes-in-range", format!("{axes:?} of {x}")));
+    }
+    Ok(())
+}
+
 /// The fact of a reduction along `axes`, which stay as size 1 under `keep`.
 ///
 /// # Errors
@@ -135,10 +147,7 @@ pub fn normalized_axes(b: &dyn Build, x: Value, axes: &[i64], op: &'static Op) -
 pub fn infer_reduction(op: &'static Op, infer: &mut Infer<'_>) -> Result<Fact, Violation> {
     let x = infer.operand(0);
     let axes = infer.attrs.get_ints("axes");
-    let rising = axes.windows(2).all(|pair| pair[0] < pair[1]);
-    if !rising || axes.iter().any(|axis| !(0..x.rank() as i64).contains(axis)) {
-        return Err(op.refuse("axes-in-range", format!("{axes:?} of {x}")));
-    }
+    rising_axes(op, x, axes)?;
     let keep = infer.attrs.get_flag("keep");
     let sizes = x.shape.iter().enumerate().filter_map(|(i, size)| match axes.contains(&(i as i64)) {
         false => Some(size.clone()),

@@ -9,6 +9,7 @@ crate::rooms! {
     hard_swish,
     integer_conv,
     integer_matmul,
+    l2_norm,
     layer_norm,
     quantize,
     rms_norm,
