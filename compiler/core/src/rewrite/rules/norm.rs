@@ -75,4 +75,15 @@ pub(super) const RULES: &[Rule] = &[
         numerics: Reassociate,
         kind: Recognize,
     },
+    Rule {
+        name: "recognize-l2-norm",
+        why: "one step for six",
+        left: "(div ?x {(broadcast length ?n) length})",
+        parts: &[("length", "(max (sqrt (reduce_sum (mul ?x ?x) ?axes true)) $epsilon)")],
+        right: "(l2_norm ?x (=f32 $epsilon) ?axes)",
+        given: &["(fits)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Recognize,
+    },
 ];
