@@ -112,3 +112,35 @@ fn attention_reads_and_writes_other_orders_and_parts() {
            output "y" = %12"#,
     );
 }
+
+#[test]
+fn rotary_embedding_reads_other_orders_and_parts() {
+    for interleaved in [false, true] {
+        one(
+            "rope_f32",
+            3,
+            &format!(
+                r#"%0 = input "x" : f32[b, 7, 30]
+           %1 = reshape %0 {{groups = [1>_, 1>_, 1>3; 2; 5]}} : f32[b, 7, 3, 2, 5]
+           %2 = slice %1 {{starts = [0, 0, 1, 0, 0], sizes = [b, 7, 1, 2, 5], steps = [1, 1, 1, 1, 1]}} : f32[b, 7, 1, 2, 5]
+           %3 = reshape %2 {{groups = [1>_, 2>_, 1>_, 1>_]}} : f32[b, 7, 2, 5]
+           %4 = transpose %3 {{perm = [0, 2, 1, 3]}} : f32[b, 2, 7, 5]
+           %5 = input "cos" : f32[b, 7, 4]
+           %6 = slice %5 {{starts = [0, 0, 0], sizes = [b, 7, 2], steps = [1, 1, 1]}} : f32[b, 7, 2]
+           %7 = input "sin" : f32[b, 7, 2]
+           %8 = rope %4, %6, %7 {{interleaved = {interleaved}}} : f32[b, 2, 7, 5]
+           output "y" = %8"#
+            ),
+        );
+    }
+    // Angles of one row serve all; those of sin need only be as many as those of cos.
+    one(
+        "rope_f32",
+        3,
+        r#"%0 = input "x" : f32[b, 2, 3, 4]
+           %1 = input "cos" : f32[1, 3, 2]
+           %2 = input "sin" : f32[3, 1, 2]
+           %3 = rope %0, %1, %2 {interleaved = false} : f32[b, 2, 3, 4]
+           output "y" = %3"#,
+    );
+}

@@ -14,6 +14,7 @@ mod pack;
 mod product;
 mod program;
 mod reduce;
+mod rope;
 
 use m4c_exec_cpu::KERNELS;
 use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
@@ -72,6 +73,7 @@ pub const LOWERINGS: &[(&str, Lowering)] = &[
     ("rms_norm", reduce::along_axis),
     ("group_norm", reduce::group_norm),
     ("attention", attention::attention),
+    ("rope", rope::rope),
     ("matmul", product::matmul),
     ("conv", product::conv),
     ("max_pool", product::max_pool),
@@ -120,6 +122,7 @@ impl Target for CpuTarget {
     fn lower_strided(&self, node: &NodeView<'_>, lies: &[Option<Lie>]) -> Option<Step> {
         match node.op.name {
             "attention" => attention::strided(node, lies),
+            "rope" => rope::strided(node, lies),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ use crate::element::{Bool, Element, F32};
 use crate::epilogue::Epilogue;
 use crate::gemm::{Columns, Product, Rows, Size, multiply_here};
 use crate::isa::{Body, Isa, Vector};
+use crate::lie::Lie;
 use crate::math::{exp, larger, tanh};
 use crate::matmul_ordered::{Level, Upright};
 use crate::step::{count, operand, present, read, read_optional, require, result, scratch, write};
@@ -46,7 +47,7 @@ struct Plan {
     /// How many keys the first query sees, where later ones are hidden.
     seen: Option<i64>,
     order: Order,
-    lie: [Lie; 3],
+    lie: [Lie<4>; 3],
     /// How far apart neighbors in the mask are.
     mask: [usize; 4],
 }
@@ -58,32 +59,7 @@ enum Order {
     QueriesOutside,
 }
 
-/// Where the elements of an operand are.
-#[derive(Clone, Copy)]
-struct Lie {
-    first: usize,
-    steps: [usize; 4],
-}
-
-impl Lie {
-    /// Reads and checks parameters: all elements are inside an operand of so many.
-    fn new(params: &[i64], sizes: [usize; 4], elements: usize) -> Result<Lie, Code> {
-        let number = |param: i64| usize::try_from(param).map_err(|_| Code::BadStep);
-        let &[first, a, b, c, d] = params else { return Err(Code::BadStep) };
-        let (first, mut steps) = (number(first)?, [number(a)?, number(b)?, number(c)?, number(d)?]);
-        let mut last = first;
-        for (step, size) in steps.iter_mut().zip(sizes) {
-            if size <= 1 {
-                // Never taken, so it may not overflow either.
-                *step = 0;
-            }
-            let reach = size.saturating_sub(1).checked_mul(*step).ok_or(Code::BadStep)?;
-            last = last.checked_add(reach).ok_or(Code::BadStep)?;
-        }
-        require(sizes.contains(&0) || last < elements)?;
-        Ok(Lie { first, steps })
-    }
-
+impl Lie<4> {
     fn at(&self, batch: usize, head: usize) -> usize {
         self.first + batch * self.steps[0] + head * self.steps[1]
     }

@@ -21,6 +21,7 @@ use crate::norm::{LayerNorm, RmsNorm};
 use crate::pad::Pad;
 use crate::quantize::{Dequantize, Quantize, Steps};
 use crate::reduce::{self, Reduce};
+use crate::rope::Rope;
 use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
 use crate::softmax::Softmax;
@@ -304,6 +305,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("reduce_sum_i8", &Reduce::<reduce::Sum, I8>::NEW),
     ("reduce_sum_u8", &Reduce::<reduce::Sum, U8>::NEW),
     ("rms_norm_f32", &RmsNorm),
+    ("rope_f32", &Rope),
     ("round_bf16", &Unary::<unary::Round, Bf16>::NEW),
     ("round_f16", &Unary::<unary::Round, F16>::NEW),
     ("round_f32", &Unary::<unary::Round, F32>::NEW),

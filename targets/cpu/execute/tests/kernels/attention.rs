@@ -1,6 +1,6 @@
 //! Attention against its definition, wherever its operands lie.
 
-use crate::harness::{Random, Tensor, accepts, count, near, position, run};
+use crate::harness::{Random, Tensor, accepts, count, lie, near, place, position, room, run};
 use m4c_runtime::DType;
 
 struct Case {
@@ -19,21 +19,6 @@ struct Case {
 /// The places of the axes of `[batch, heads, positions, width]` in memory, outermost first.
 const ORDERS: [[usize; 4]; 4] = [[0, 1, 2, 3], [0, 2, 1, 3], [2, 0, 1, 3], [0, 1, 3, 2]];
 
-/// Where elements lie that are stored in an order of axes behind `first` others, each axis with room for `more`.
-fn lie(sizes: [usize; 4], order: [usize; 4], first: usize, more: usize) -> [usize; 5] {
-    let mut steps = [0; 4];
-    let mut step = 1;
-    for &axis in order.iter().rev() {
-        steps[axis] = step;
-        step *= sizes[axis] + if axis == order[3] { 0 } else { more };
-    }
-    [first, steps[0], steps[1], steps[2], steps[3]]
-}
-
-fn room(sizes: [usize; 4], lie: [usize; 5]) -> usize {
-    lie[0] + 1 + sizes.iter().zip(&lie[1..]).map(|(size, step)| size.saturating_sub(1) * step).sum::<usize>()
-}
-
 fn check(case: &Case, mask: Option<&Tensor>, random: &mut Random) {
     let &Case { batch, heads, shared, queries, keys, width, depth, .. } = case;
     let sizes = [[batch, heads, queries, width], [batch, shared, keys, width], [batch, shared, keys, depth]];
@@ -42,21 +27,17 @@ fn check(case: &Case, mask: Option<&Tensor>, random: &mut Random) {
     let mut lies = Vec::new();
     for (index, sizes) in sizes.iter().enumerate() {
         let order = ORDERS[random.below(if index == 0 { 3 } else { 4 })];
-        let lie = lie(*sizes, order, random.below(5), random.below(3));
-        params.extend(lie.map(|step| step as i64));
+        let lie = lie(sizes, &order, random.below(5), random.below(3));
+        params.extend(&lie);
         lies.push(lie);
     }
-    let data: Vec<Tensor> = sizes.iter().zip(&lies).map(|(sizes, lie)| random.numbers(&[room(*sizes, *lie)])).collect();
+    let data: Vec<Tensor> = sizes.iter().zip(&lies).map(|(sizes, lie)| random.numbers(&[room(sizes, lie)])).collect();
     let scale = Tensor::new(DType::F32, &[], &[0.7f32]);
     let softcap = case.softcap.map(|cap| Tensor::new(DType::F32, &[], &[cap]));
     let operands = [Some(&data[0]), Some(&data[1]), Some(&data[2]), mask, Some(&scale), softcap.as_ref()];
     let dims = [batch * heads * queries * depth];
     let out = run("attention_f32", &operands, DType::F32, &dims, &params).unwrap();
-    let at = |which: usize, index: [usize; 4]| {
-        let lie = lies[which];
-        let place = lie[0] + index.iter().zip(&lie[1..]).map(|(i, step)| i * step).sum::<usize>();
-        f64::from(data[which].f32()[place])
-    };
+    let at = |which: usize, index: [usize; 4]| f64::from(data[which].f32()[place(&lies[which], &index)]);
     for b in 0..batch {
         for h in 0..heads {
             let kept = h / (heads / shared);

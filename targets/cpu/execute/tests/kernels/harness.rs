@@ -117,6 +117,28 @@ pub(crate) fn position(dims: &[usize], index: &[usize]) -> usize {
     dims.iter().zip(index).fold(0, |at, (&size, &i)| at * size + if size == 1 { 0 } else { i })
 }
 
+/// Where elements lie that are stored in an order of axes, outermost first, behind `first` others, each axis with room
+/// for `more`: the place of the first one, and how far apart neighbors along each axis are.
+pub(crate) fn lie(sizes: &[usize], order: &[usize], first: usize, more: usize) -> Vec<i64> {
+    let (mut lie, mut step) = (vec![first as i64; 1 + sizes.len()], 1);
+    for &axis in order.iter().rev() {
+        lie[1 + axis] = step as i64;
+        step *= sizes[axis] + if Some(&axis) == order.last() { 0 } else { more };
+    }
+    lie
+}
+
+/// Where the element at an index lies.
+pub(crate) fn place(lie: &[i64], index: &[usize]) -> usize {
+    lie[0] as usize + index.iter().zip(&lie[1..]).map(|(i, &step)| i * step as usize).sum::<usize>()
+}
+
+/// How many elements have room for those that lie so.
+pub(crate) fn room(sizes: &[usize], lie: &[i64]) -> usize {
+    let last: Vec<usize> = sizes.iter().map(|size| size.saturating_sub(1)).collect();
+    1 + place(lie, &last)
+}
+
 /// A tensor whose memory is aligned for every type.
 #[derive(Clone, Debug)]
 pub(crate) struct Tensor {

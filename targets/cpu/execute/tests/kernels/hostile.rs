@@ -136,6 +136,12 @@ fn described(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>
             let mask = [vec![], vec![d], vec![c, 1], vec![a, 1, c, d]][random.below(4)].clone();
             (vec![vec![a, b, c, 3], vec![a, d, 3], vec![a * d * 2], mask, vec![], vec![1]], vec![a, b, c, 2], params)
         }
+        "rope_f32" => {
+            let mut params = vec![random.below(2), random.below(3)];
+            params.extend([0, b * c * 5, c * 5, 5, 1, 0, c * 2, 2, 1, 0, 0, 2, 1]);
+            let params = params.into_iter().map(|x| x as i64).collect();
+            (vec![vec![a, b, c, 5], vec![a, c, 2], vec![c, 2]], vec![a, b, c, 5], params)
+        }
         "group_norm_f32" => {
             let dims = vec![a, 2 * b, c];
             (vec![dims.clone(), vec![2 * b], vec![2 * b], vec![]], dims, vec![[1, 2][random.below(2)]])
@@ -176,7 +182,7 @@ fn described(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>
 /// A step in which sizes are related often enough that some are accepted.
 fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec<i64>) {
     let (from, to) = types(name, random);
-    if ["attention_f32", "group_norm_f32", "elementwise_f32"].contains(&name) {
+    if ["attention_f32", "group_norm_f32", "rope_f32", "elementwise_f32"].contains(&name) {
         return described(name, random);
     }
     if ["matmul", "conv"].contains(&name.split('_').next().unwrap()) && random.below(3) > 0 {

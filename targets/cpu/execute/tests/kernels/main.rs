@@ -9,3 +9,4 @@ mod movement;
 mod normalization;
 mod products;
 mod reductions;
+mod rope;
