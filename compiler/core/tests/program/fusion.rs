@@ -91,6 +91,57 @@ fn products_take_bias_activation_and_residual() {
     assert_eq!(kernels(late), [("matmul_packed_f32".to_owned(), 2), ("add_f32".to_owned(), 2)]);
 }
 
+/// A feed-forward of which the gate's product and what it is multiplied with come in either order.
+#[test]
+fn gated_products_take_swish_and_what_they_are_multiplied_with() {
+    let both = |a: &str, b: &str| [format!("{a}, {b}"), format!("{b}, {a}")];
+    for [gate, up] in [["%3", "%4"], ["%4", "%3"]] {
+        for (swish, gated) in
+            both(gate, "%5").into_iter().flat_map(|swish| both("%6", up).map(|gated| (swish.clone(), gated)))
+        {
+            let lines = format!(
+                r#"%0 = input "x" : f32[b, 4]
+                   %1 = constant f32[4, 3] 1 2 3 4 5 6 7 8 9 10 11 12
+                   %2 = constant f32[4, 3] 1 -2 3 -4 5 -6 7 -8 9 -10 11 -12
+                   %3 = matmul %0, %1 : f32[b, 3]
+                   %4 = matmul %0, %2 : f32[b, 3]
+                   %5 = sigmoid {gate} : f32[b, 3]
+                   %6 = mul {swish} : f32[b, 3]
+                   %7 = mul {gated} : f32[b, 3]
+                   %8 = constant f32[3, 4] 1 2 3 4 5 6 7 8 9 10 11 12
+                   %9 = matmul %7, %8 : f32[b, 4]
+                   %10 = add %0, %9 : f32[b, 4]
+                   output "y" = %10"#
+            );
+            let packed = |operands: usize| ("matmul_packed_f32".to_owned(), operands);
+            assert_eq!(kernels(&lines), [packed(2), packed(3), packed(3)]);
+        }
+    }
+    // A gate under other sizes, and a residual after it.
+    one(
+        "matmul_packed_f32",
+        4,
+        r#"%0 = input "x" : f32[2*b, 4]
+           %1 = constant f32[4, 3] 1 2 3 4 5 6 7 8 9 10 11 12
+           %2 = matmul %0, %1 : f32[2*b, 3]
+           %3 = tanh %2 : f32[2*b, 3]
+           %4 = reshape %3 {groups = [1>_; 2, 1>_]} : f32[b, 2, 3]
+           %5 = input "g" : f32[b, 2, 3]
+           %6 = mul %4, %5 : f32[b, 2, 3]
+           %7 = input "r" : f32[b, 2, 3]
+           %8 = add %6, %7 : f32[b, 2, 3]
+           output "y" = %8"#,
+    );
+    // A gate that is smaller is none.
+    let smaller = r#"%0 = input "x" : f32[b, 4]
+           %1 = constant f32[4, 3] 1 2 3 4 5 6 7 8 9 10 11 12
+           %2 = matmul %0, %1 : f32[b, 3]
+           %3 = input "g" : f32[b, 1]
+           %4 = mul %3, %2 : f32[b, 3]
+           output "y" = %4"#;
+    assert_eq!(kernels(smaller), [("matmul_packed_f32".to_owned(), 2), ("mul_f32".to_owned(), 2)]);
+}
+
 #[test]
 fn attention_reads_and_writes_other_orders_and_parts() {
     one(

@@ -1,5 +1,5 @@
 //! Elementwise functions after a product or a norm that its kernel computes before it writes: a bias, an activation, a
-//! residual.
+//! gate, a residual.
 
 use crate::fuse::same_count;
 use crate::program::Program;
@@ -14,7 +14,15 @@ struct Epilogue {
     /// Operands by their places in the list of the fusion.
     bias: Option<usize>,
     activation: Activation,
+    gate: Option<usize>,
     residual: Option<usize>,
+}
+
+impl Epilogue {
+    /// Whether only a bias was added.
+    fn is_plain(&self) -> bool {
+        self.activation == Activation::None && self.gate.is_none() && self.residual.is_none()
+    }
 }
 
 /// What a register of the program holds.
@@ -52,28 +60,26 @@ pub(crate) fn of_product(fusion: &Fusion<'_>) -> Option<Fused> {
         Some(number) => Activation::from_number(number.as_i64()?)?,
         None => Activation::None,
     };
-    let before = Epilogue { bias: operand(2), activation, residual: operand(3) };
+    let before = Epilogue { bias: operand(2), activation, gate: operand(4), residual: operand(3) };
     let after = read(fusion, before, Some(axes))?;
     let place = |place: Option<usize>| place.map_or(StepOperand::Absent, StepOperand::Plain);
-    step.operands.resize(4, StepOperand::Absent);
-    (step.operands[2], step.operands[3]) = (place(after.bias), place(after.residual));
+    step.operands.truncate(2);
+    step.operands.extend([place(after.bias), place(after.residual)]);
+    step.operands.extend(after.gate.map(StepOperand::Plain));
     step.params.truncate(own);
     step.params.push(Dim::from(after.activation as i64));
-    let mut resized = None;
-    if fusion.produced.shape != fusion.result.shape {
-        resized = Some(after.residual.iter().map(|_| 3).collect());
-    } else if let Some(residual) = after.residual
-        && fusion.operands.get(residual)?.view.fact.shape != fusion.produced.shape
-    {
-        resized = Some(vec![3]);
-    }
+    let like = [(3, after.residual), (4, after.gate)].into_iter();
+    let like = like.filter_map(|(place, operand)| Some((place, fusion.operands.get(operand?)?.view.fact)));
+    let resized: Vec<usize> =
+        like.filter(|(_, fact)| fact.shape != fusion.produced.shape).map(|(place, _)| place).collect();
+    let resized = (!resized.is_empty() || fusion.produced.shape != fusion.result.shape).then_some(resized);
     Some(Fused { step, resized })
 }
 
 /// The norm with an activation.
 pub(crate) fn of_norm(fusion: &Fusion<'_>) -> Option<Fused> {
     let mut step = fusion.producer.clone();
-    let none = Epilogue { bias: None, activation: Activation::None, residual: None };
+    let none = Epilogue { bias: None, activation: Activation::None, gate: None, residual: None };
     let after = (step.params.len() == 1).then(|| read(fusion, none, None))??;
     step.params.push(Dim::from(after.activation as i64));
     (fusion.produced.shape == fusion.result.shape).then_some(Fused { step, resized: None })
@@ -106,7 +112,6 @@ fn read(fusion: &Fusion<'_>, before: Epilogue, channels: Option<Channels>) -> Op
 }
 
 fn applied(fusion: &Fusion<'_>, channels: Option<Channels>, function: Function, values: &[Holds]) -> Option<Holds> {
-    let plain = |element: &Epilogue| element.activation == Activation::None && element.residual.is_none();
     let with = |element: &Epilogue, activation| Holds::Element(Epilogue { activation, ..*element });
     let number =
         |place: usize| fusion.operands.get(place).and_then(|operand| operand.number).map(|number| number as f32);
@@ -116,37 +121,52 @@ fn applied(fusion: &Fusion<'_>, channels: Option<Channels>, function: Function, 
             [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
         ) => {
             let channels = channels?;
-            if plain(element) && element.bias.is_none() && is_bias(fusion, channels, *place) {
+            if element.is_plain() && element.bias.is_none() && is_bias(fusion, channels, *place) {
                 return Some(Holds::Element(Epilogue { bias: Some(*place), ..*element }));
             }
-            let whole = fusion.operands.get(*place)?.view.fact;
-            let fits = element.residual.is_none() && whole.dtype == DType::F32 && same_count(whole, fusion.result);
+            let fits = element.residual.is_none() && is_like_result(fusion, *place);
             fits.then_some(Holds::Element(Epilogue { residual: Some(*place), ..*element }))
         }
-        (Function::Gelu, [Holds::Element(element)]) if plain(element) => Some(with(element, Activation::Gelu)),
-        (Function::GeluTanh, [Holds::Element(element)]) if plain(element) => Some(with(element, Activation::GeluTanh)),
-        (Function::Sigmoid, [Holds::Element(element)]) if plain(element) => Some(with(element, Activation::Sigmoid)),
-        (Function::Tanh, [Holds::Element(element)]) if plain(element) => Some(with(element, Activation::Tanh)),
+        (Function::Gelu, [Holds::Element(element)]) if element.is_plain() => Some(with(element, Activation::Gelu)),
+        (Function::GeluTanh, [Holds::Element(element)]) if element.is_plain() => {
+            Some(with(element, Activation::GeluTanh))
+        }
+        (Function::Sigmoid, [Holds::Element(element)]) if element.is_plain() => {
+            Some(with(element, Activation::Sigmoid))
+        }
+        (Function::Tanh, [Holds::Element(element)]) if element.is_plain() => Some(with(element, Activation::Tanh)),
         (Function::Sigmoid, [Holds::Scaled(element)]) => Some(Holds::Gate(*element)),
         (
             Function::Max,
             [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
-        ) if plain(element) && number(*place) == Some(0.0) => Some(with(element, Activation::Relu)),
+        ) if element.is_plain() && number(*place) == Some(0.0) => Some(with(element, Activation::Relu)),
         (
             Function::Mul,
             [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
-        ) if plain(element) && number(*place) == Some(1.702) => Some(Holds::Scaled(*element)),
+        ) if element.is_plain() && number(*place) == Some(1.702) => Some(Holds::Scaled(*element)),
         (
             Function::Mul,
             [Holds::Element(element), Holds::Gate(gate)] | [Holds::Gate(gate), Holds::Element(element)],
         ) if element == gate => Some(with(element, Activation::QuickGelu)),
         (Function::Mul, [Holds::Element(a), Holds::Element(b)]) => {
-            let (x, gate) = if plain(a) { (a, b) } else { (b, a) };
+            let (x, gate) = if a.is_plain() { (a, b) } else { (b, a) };
             let sigmoid = Epilogue { activation: Activation::Sigmoid, ..*x };
-            (plain(x) && *gate == sigmoid).then(|| with(x, Activation::Silu))
+            (x.is_plain() && *gate == sigmoid).then(|| with(x, Activation::Silu))
+        }
+        (
+            Function::Mul,
+            [Holds::Element(element), Holds::Operand(place)] | [Holds::Operand(place), Holds::Element(element)],
+        ) if channels.is_some() && element.gate.is_none() && element.residual.is_none() => {
+            is_like_result(fusion, *place).then_some(Holds::Element(Epilogue { gate: Some(*place), ..*element }))
         }
         _ => None,
     }
+}
+
+/// Whether an operand has one element for each element of the result.
+fn is_like_result(fusion: &Fusion<'_>, place: usize) -> bool {
+    let operand = fusion.operands.get(place).map(|operand| operand.view.fact);
+    operand.is_some_and(|fact| fact.dtype == DType::F32 && same_count(fact, fusion.result))
 }
 
 /// Whether an operand has one element for each channel of the product, and is read so under the sizes of the result.

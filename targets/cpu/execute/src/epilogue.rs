@@ -1,8 +1,10 @@
-//! What a matrix product or convolution does to its elements before they leave the cache: bias, activation, residual.
+//! What a matrix product or convolution does to its elements before they leave the cache: bias, activation, gate,
+//! residual.
 //!
-//! `matmul_f32`, `matmul_packed_f32` and `conv_f32` take two optional operands after the factors, `bias` and `residual`
-//! (same shape as the result), and one optional last parameter, the number of an [`Activation`]. The result is
-//! `activation(product + bias) + residual`, with the same bits as separate steps give.
+//! `matmul_f32`, `matmul_packed_f32` and `conv_f32` take three optional operands after the factors, `bias`, `residual`
+//! and `gate` (the last two of the same shape as the result), and one optional last parameter, the number of an
+//! [`Activation`]. The result is `activation(product + bias) * gate + residual`, with the same bits as separate steps
+//! give.
 
 use crate::element::{Element, F32};
 use crate::math;
@@ -81,13 +83,20 @@ pub(crate) enum Bias<'a, T> {
 pub(crate) struct Epilogue<'a, T> {
     pub(crate) bias: Bias<'a, T>,
     pub(crate) activation: Activation,
+    /// A matrix of the same size, row by row, that is multiplied with.
+    pub(crate) gate: Option<&'a [T]>,
     /// A matrix of the same size, row by row, that is added last.
     pub(crate) residual: Option<&'a [T]>,
 }
 
+/// The matrix of a group, where there are matrices of so many elements.
+pub(crate) fn of_group<T>(all: Option<&[T]>, group: usize, elements: usize) -> Option<&[T]> {
+    all.map(|all| &all[group * elements..][..elements])
+}
+
 impl<T> Epilogue<'_, T> {
     /// Leaves the product as it is.
-    pub(crate) const NONE: Self = Self { bias: Bias::None, activation: Activation::None, residual: None };
+    pub(crate) const NONE: Self = Self { bias: Bias::None, activation: Activation::None, gate: None, residual: None };
 }
 
 impl<T: Copy> Epilogue<'_, T> {
@@ -105,34 +114,41 @@ impl<T: Copy> Epilogue<'_, T> {
             }
         }
         E::Number::activate(self.activation, sums);
+        let first = row * cols + col;
+        if let Some(gate) = self.gate {
+            let line = &gate[first..][..sums.len()];
+            sums.iter_mut().zip(line).for_each(|(sum, &x)| *sum = sum.times(E::number(x)));
+        }
         if let Some(residual) = self.residual {
-            let line = &residual[row * cols + col..][..sums.len()];
+            let line = &residual[first..][..sums.len()];
             sums.iter_mut().zip(line).for_each(|(sum, &x)| *sum = sum.plus(E::number(x)));
         }
     }
 }
 
-/// Checks the operands 2 (`bias`, of `channels` elements) and 3 (`residual`, like the result), and the last parameter.
+/// Checks the operands 2 (`bias`, of `channels` elements), 3 and 4 (`residual` and `gate`, like the result), and the last
+/// parameter.
 ///
 /// # Errors
-/// [`Code::BadStep`] where they do not fit; only `f32` has an activation or a residual.
+/// [`Code::BadStep`] where they do not fit; only `f32` has an activation, a residual or a gate.
 pub(crate) fn check<E: Element>(
     step: &StepShape<'_>,
     channels: usize,
     out: &[usize],
     activation: &[i64],
 ) -> Result<Activation, Code> {
-    require((2..=4).contains(&step.operands.len()))?;
+    require((2..=5).contains(&step.operands.len()))?;
     require(optional(step, 2, E::DTYPE)?.is_none_or(|bias| count(&bias) == channels))?;
-    let residual = optional(step, 3, E::DTYPE)?;
-    require(residual.is_none_or(|residual| *residual == *out))?;
+    let (residual, gate) = (optional(step, 3, E::DTYPE)?, optional(step, 4, E::DTYPE)?);
+    require([&residual, &gate].into_iter().flatten().all(|like| **like == *out))?;
     let activation = match *activation {
         [] => Some(Activation::None),
         [number] => Activation::from_number(number),
         _ => None,
     };
     let activation = activation.ok_or(Code::BadStep)?;
-    require(E::DTYPE == F32::DTYPE || activation == Activation::None && residual.is_none())?;
+    let none = activation == Activation::None && residual.is_none() && gate.is_none();
+    require(E::DTYPE == F32::DTYPE || none)?;
     Ok(activation)
 }
 

@@ -3,14 +3,14 @@
 //! `matmul_T`: operands `a` `[.., m, k]`, `b` `[.., k, n]`, whose leading axes broadcast.
 //! `matmul_packed_T`: operands `x` `[.., k]`, `w` `[k, n]` in the layout `T_kn16` (see [`layout`]); result `[.., n]`.
 //!
-//! Both: optional operands `bias` of n elements and `residual` like the result; optional parameter `activation`, see
-//! [`epilogue`]. `bias` alone exists for every type, the others only for `f32`.
+//! Both: optional operands `bias` of n elements, `residual` and `gate` like the result; optional parameter `activation`,
+//! see [`epilogue`]. `bias` alone exists for every type, the others only for `f32`.
 //!
 //! [`layout`]: crate::layout
 //! [`epilogue`]: crate::epilogue
 
 use crate::binary::broadcast_result;
-use crate::epilogue::{self, Activation, Bias, Epilogue};
+use crate::epilogue::{self, Activation, Bias, Epilogue, of_group};
 use crate::gemm::{Columns, Product, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::layout::{PANEL, packed_len};
@@ -78,12 +78,13 @@ impl<E: Numeric> Kernel for Matmul<E> {
         let b: &[E::Raw] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
         let residual: Option<&[E::Raw]> = read_optional(step, data.operands, 3)?;
+        let gate: Option<&[E::Raw]> = read_optional(step, data.operands, 4)?;
         let group = |group: usize| {
             let [at_a, at_b] = batch.at(group).map(|matrix| matrix as usize);
             let rows = Stored::<E> { matrix: &a[at_a * size.rows * size.k..][..size.rows * size.k], k: size.k };
             let matrix = &b[at_b * size.k * size.cols..][..size.k * size.cols];
-            let residual = residual.map(|all| &all[group * size.rows * size.cols..][..size.rows * size.cols]);
-            let epilogue = Epilogue { bias, activation, residual };
+            let own = |all| of_group(all, group, size.rows * size.cols);
+            let epilogue = Epilogue { bias, activation, gate: own(gate), residual: own(residual) };
             Product { rows, columns: Plain::<E> { matrix, cols: size.cols }, epilogue }
         };
         multiply::<E, _, _>(Isa::best(), &size, group, write(step, data.results)?, scratch(data.scratch)?, threads)
@@ -160,7 +161,8 @@ impl<E: Numeric> Kernel for MatmulPacked<E> {
         let a: &[E::Raw] = read(step, data.operands, 0)?;
         let weights: &[E::Raw] = read(step, data.operands, 1)?;
         let bias = read_optional(step, data.operands, 2)?.map_or(Bias::None, Bias::PerColumn);
-        let epilogue = Epilogue { bias, activation, residual: read_optional(step, data.operands, 3)? };
+        let (residual, gate) = (read_optional(step, data.operands, 3)?, read_optional(step, data.operands, 4)?);
+        let epilogue = Epilogue { bias, activation, gate, residual };
         let group = |_| Product {
             rows: Stored::<E> { matrix: a, k: size.k },
             columns: Packed::<E> { weights, k: size.k },

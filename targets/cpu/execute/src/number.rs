@@ -15,6 +15,9 @@ pub(crate) trait Number: Pod + Send + Sync + Default {
     /// The sum.
     fn plus(self, other: Self) -> Self;
 
+    /// The product.
+    fn times(self, other: Self) -> Self;
+
     /// How many of the panels that are left the micro-kernel takes beside so many rows, which are at most `V::ROWS`.
     fn panels<V: Vector>(rows: usize, left: usize) -> usize;
 
@@ -34,6 +37,11 @@ impl Number for f32 {
     #[inline(always)]
     fn plus(self, other: f32) -> f32 {
         self + other
+    }
+
+    #[inline(always)]
+    fn times(self, other: f32) -> f32 {
+        self * other
     }
 
     #[inline(always)]
@@ -61,6 +69,11 @@ impl Number for i32 {
     #[inline(always)]
     fn plus(self, other: i32) -> i32 {
         self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn times(self, other: i32) -> i32 {
+        self.wrapping_mul(other)
     }
 
     #[inline(always)]

@@ -1,14 +1,14 @@
 //! `conv_T`: convolution over one to three spatial axes.
 //!
-//! Operands: `x` `[n, c, ..]`, `w` `[o, c / groups, ..]`, optional `bias` of o elements, optional `residual` like the
-//! result. Parameters: `groups`, then for each spatial axis `stride`, `dilation`, `pad_low`, `pad_high`, then optionally
-//! `activation`; it and `residual` exist only for `f32`, see [`epilogue`](crate::epilogue). It is a matrix product of the weights and the windows of
-//! `x`, which are laid out panel by panel while they are needed.
+//! Operands: `x` `[n, c, ..]`, `w` `[o, c / groups, ..]`, optional `bias` of o elements, optional `residual` and
+//! `gate` like the result. Parameters: `groups`, then for each spatial axis `stride`, `dilation`, `pad_low`, `pad_high`,
+//! then optionally `activation`; it, `residual` and `gate` exist only for `f32`, see [`epilogue`](crate::epilogue). It is
+//! a matrix product of the weights and the windows of `x`, which are laid out panel by panel while they are needed.
 
 mod direct;
 mod windows;
 
-use crate::epilogue::{self, Activation, Bias, Epilogue};
+use crate::epilogue::{self, Activation, Bias, Epilogue, of_group};
 use crate::gemm::{Product, Size, Stored, multiply};
 use crate::isa::Isa;
 use crate::number::Numeric;
@@ -105,12 +105,15 @@ impl<E: Numeric> Kernel for Conv<E> {
         let w: &[E::Raw] = read(step, data.operands, 1)?;
         let bias: Option<&[E::Raw]> = read_optional(step, data.operands, 2)?;
         let residual: Option<&[E::Raw]> = read_optional(step, data.operands, 3)?;
+        let gate: Option<&[E::Raw]> = read_optional(step, data.operands, 4)?;
         let epilogue = |group: usize| {
-            let (channel, matrix) = (group % groups * size.rows, size.rows * size.cols);
+            let channel = group % groups * size.rows;
+            let own = |all| of_group(all, group, size.rows * size.cols);
             Epilogue {
                 bias: bias.map_or(Bias::None, |bias| Bias::PerRow(&bias[channel..][..size.rows])),
                 activation,
-                residual: residual.map(|all| &all[group * matrix..][..matrix]),
+                gate: own(gate),
+                residual: own(residual),
             }
         };
         let (out, scratch) = (write(step, data.results)?, scratch(data.scratch)?);

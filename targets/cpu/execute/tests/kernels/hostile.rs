@@ -91,18 +91,19 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
     let (batch, m, k, n) = (part(), part(), part(), part());
     let (mut operands, mut result, mut params) = match name {
         _ if name.starts_with("matmul_packed") => {
-            (vec![vec![m, k], vec![k, n], vec![n], vec![m, n]], vec![m, n], vec![])
+            (vec![vec![m, k], vec![k, n], vec![n], vec![m, n], vec![m, n]], vec![m, n], vec![])
         }
         "matmul_ordered_f32" => (vec![vec![batch, m, k], vec![n, batch, k]], vec![batch, m, n], vec![1, 2, 0]),
         _ if name.starts_with("matmul") => {
-            (vec![vec![batch, m, k], vec![k, n], vec![n], vec![batch, m, n]], vec![batch, m, n], vec![])
+            let result = vec![batch, m, n];
+            (vec![vec![batch, m, k], vec![k, n], vec![n], result.clone(), result.clone()], result, vec![])
         }
         _ => {
             let (w, h) = (1 + part(), 1 + part());
             let w_out = (w + 2).saturating_sub(2) / 2 + 1;
             let params = vec![1, 1, 1, 0, 0, 2, 1, 1, 1];
             let result = vec![batch, n, h, w_out];
-            (vec![vec![batch, k, h, w], vec![n, k, 1, 2], vec![n], result.clone()], result, params)
+            (vec![vec![batch, k, h, w], vec![n, k, 1, 2], vec![n], result.clone(), result.clone()], result, params)
         }
     };
     if random.below(2) == 0 {

@@ -91,6 +91,7 @@ fn matmul_lets_nan_and_infinity_through() {
 struct Extra<'a> {
     bias: Option<&'a Tensor>,
     residual: Option<&'a Tensor>,
+    gate: Option<&'a Tensor>,
     activation: Option<Activation>,
 }
 
@@ -102,7 +103,7 @@ impl Extra<'_> {
 
 /// Runs the packed product, which is called with the logical sizes of its weights.
 fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], extra: Extra<'_>, threads: &dyn Threads) -> Vec<f32> {
-    let Extra { bias, residual, .. } = extra;
+    let Extra { bias, residual, gate, .. } = extra;
     let mut weights = vec![f32::NAN; packed_len(k, n).unwrap()];
     pack_kn16(w, k, n, n, 1, &mut weights);
     let mut dims = x.dims.clone();
@@ -113,6 +114,7 @@ fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], extra: Extra<'_>, threads: 
         Some(shape(&[k, n], 4 * weights.len())),
         bias.map(Tensor::shape),
         residual.map(Tensor::shape),
+        gate.map(Tensor::shape),
     ];
     let results = [shape(&dims, 4 * count(&dims))];
     let params = extra.params();
@@ -127,6 +129,7 @@ fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], extra: Extra<'_>, threads: 
             bytemuck::cast_slice(&weights),
             bias.map_or(&[], Tensor::data),
             residual.map_or(&[], Tensor::data),
+            gate.map_or(&[], Tensor::data),
         ],
         results: &mut [bytemuck::cast_slice_mut(&mut out)],
         scratch: bytemuck::cast_slice_mut(&mut scratch),
@@ -192,7 +195,7 @@ fn packed_half_precision_gives_the_bits_of_the_plain_product() {
     }
 }
 
-/// What separate steps make of a product: bias along an axis, activation, residual.
+/// What separate steps make of a product: bias along an axis, activation, gate, residual.
 fn finished(product: &Tensor, extra: Extra<'_>, bias_dims: &[usize]) -> Tensor {
     let one = |name: &str, x: &Tensor, other: Option<&Tensor>| {
         let operands: Vec<_> = [Some(x), other].into_iter().filter(Option::is_some).collect();
@@ -223,6 +226,9 @@ fn finished(product: &Tensor, extra: Extra<'_>, bias_dims: &[usize]) -> Tensor {
             one("mul_f32", &gated, Some(&scalar(0.5)))
         }
     };
+    if let Some(gate) = extra.gate {
+        x = one("mul_f32", &x, Some(gate));
+    }
     match extra.residual {
         Some(residual) => one("add_f32", &x, Some(residual)),
         None => x,
@@ -246,16 +252,20 @@ fn what_a_product_does_to_its_elements_has_the_bits_of_separate_steps() {
         };
         let (batch, m, k, n) = (1 + random.below(3), size(&mut random), size(&mut random), 1 + random.below(70));
         let dims = [batch, m, n];
-        let residual = random.numbers(&dims);
+        let (residual, gate) = (random.numbers(&dims), random.odd_numbers(&dims));
         let bias = random.odd_numbers(&[n]);
-        let [with_bias, with_residual] = [0; 2].map(|_: i32| random.below(2) == 0);
+        let [with_bias, with_residual, with_gate] = [0; 3].map(|_: i32| random.below(2) == 0);
         let x = random.numbers(&[batch, m, k]);
         let w = random.numbers(&[k, n]);
-        let mut extra =
-            Extra { bias: with_bias.then_some(&bias), residual: with_residual.then_some(&residual), activation };
+        let mut extra = Extra {
+            bias: with_bias.then_some(&bias),
+            residual: with_residual.then_some(&residual),
+            gate: with_gate.then_some(&gate),
+            activation,
+        };
         let plain = run("matmul_f32", &[Some(&x), Some(&w)], DType::F32, &dims, &[]).unwrap();
         let separate = finished(&plain, extra, &[n]);
-        let operands = [Some(&x), Some(&w), extra.bias, extra.residual];
+        let operands = [Some(&x), Some(&w), extra.bias, extra.residual, extra.gate];
         let fused = run("matmul_f32", &operands, DType::F32, &dims, &extra.params()).unwrap();
         assert_same_bits(fused.f32(), separate.f32(), &format!("matmul {dims:?} {k} {activation:?}"));
         let fused = packed(&x, w.f32(), [k, n], extra, &SingleThread);
@@ -271,30 +281,31 @@ fn what_a_product_does_to_its_elements_has_the_bits_of_separate_steps() {
         let x = random.numbers(&[batch, 3 * groups, h, w]);
         let weights = random.numbers(&[o, 3, 1, 1]);
         let dims = [batch, o, h, w];
-        let residual = random.numbers(&dims);
-        extra.residual = with_residual.then_some(&residual);
+        let (residual, gate) = (random.numbers(&dims), random.odd_numbers(&dims));
+        (extra.residual, extra.gate) = (with_residual.then_some(&residual), with_gate.then_some(&gate));
         let mut params = vec![groups as i64, 1, 1, 0, 0, 1, 1, 0, 0];
         let plain = run("conv_f32", &[Some(&x), Some(&weights)], DType::F32, &dims, &params).unwrap();
         params.extend(extra.params());
         let separate = finished(&plain, extra, &[o, 1, 1]);
-        let operands = [Some(&x), Some(&weights), extra.bias, extra.residual];
+        let operands = [Some(&x), Some(&weights), extra.bias, extra.residual, extra.gate];
         let fused = run("conv_f32", &operands, DType::F32, &dims, &params).unwrap();
         assert_same_bits(fused.f32(), separate.f32(), &format!("conv {dims:?} {groups} {activation:?}"));
     }
 }
 
 #[test]
-fn only_single_precision_has_activations_and_residuals() {
+fn only_single_precision_has_activations_residuals_and_gates() {
     let accepted = |dtype: DType, operands: usize, params: &[i64]| {
-        let dims = [[2, 3], [3, 3], [1, 3], [2, 3]];
+        let dims = [[2, 3], [3, 3], [1, 3], [2, 3], [2, 3], [2, 3]];
         let operands: Vec<_> = dims[..operands].iter().map(|dims| Some(shape(dtype, dims))).collect();
         let mut operands = operands;
         operands.iter_mut().skip(2).take(1).for_each(|bias| *bias = Some(shape(dtype, &[3])));
         let name = if dtype == DType::F32 { "matmul_f32" } else { "matmul_f16" };
         accepts(name, &operands, &[shape(dtype, &[2, 3])], params)
     };
-    assert!(accepted(DType::F32, 4, &[2]) && accepted(DType::F16, 3, &[]) && accepted(DType::F16, 3, &[0]));
-    assert!(!accepted(DType::F16, 4, &[]) && !accepted(DType::F16, 2, &[1]));
+    assert!(accepted(DType::F32, 4, &[2]) && accepted(DType::F32, 5, &[]) && !accepted(DType::F32, 6, &[]));
+    assert!(accepted(DType::F16, 3, &[]) && accepted(DType::F16, 3, &[0]));
+    assert!(!accepted(DType::F16, 4, &[]) && !accepted(DType::F16, 5, &[]) && !accepted(DType::F16, 2, &[1]));
     assert!(!accepted(DType::F32, 4, &[8]) && !accepted(DType::F32, 4, &[-1]) && !accepted(DType::F32, 4, &[1, 1]));
 }
 
