@@ -93,7 +93,7 @@ fn products_take_bias_activation_and_residual() {
 
 /// A feed-forward of which the gate's product and what it is multiplied with come in either order.
 #[test]
-fn gated_products_take_swish_and_what_they_are_multiplied_with() {
+fn gated_products_of_the_same_rows_are_one_step() {
     let both = |a: &str, b: &str| [format!("{a}, {b}"), format!("{b}, {a}")];
     for [gate, up] in [["%3", "%4"], ["%4", "%3"]] {
         for (swish, gated) in
@@ -113,10 +113,24 @@ fn gated_products_take_swish_and_what_they_are_multiplied_with() {
                    %10 = add %0, %9 : f32[b, 4]
                    output "y" = %10"#
             );
-            let packed = |operands: usize| ("matmul_packed_f32".to_owned(), operands);
-            assert_eq!(kernels(&lines), [packed(2), packed(3), packed(3)]);
+            let step = |kernel: &str, operands: usize| (kernel.to_owned(), operands);
+            assert_eq!(kernels(&lines), [step("matmul_gated_f32", 3), step("matmul_packed_f32", 3)]);
         }
     }
+}
+
+#[test]
+fn products_take_swish_and_what_they_are_multiplied_with() {
+    let apart = r#"%0 = input "x" : f32[b, 4]
+           %1 = constant f32[4, 3] 1 2 3 4 5 6 7 8 9 10 11 12
+           %2 = matmul %0, %1 : f32[b, 3]
+           %3 = input "y" : f32[b, 4]
+           %4 = matmul %3, %1 : f32[b, 3]
+           %5 = sigmoid %4 : f32[b, 3]
+           %6 = mul %5, %4 : f32[b, 3]
+           %7 = mul %2, %6 : f32[b, 3]
+           output "z" = %7"#;
+    assert_eq!(kernels(apart), [("matmul_packed_f32".to_owned(), 2), ("matmul_packed_f32".to_owned(), 3)]);
     // A gate under other sizes, and a residual after it.
     one(
         "matmul_packed_f32",

@@ -6,7 +6,7 @@ use crate::program::Program;
 use m4c_exec_cpu::elementwise::Function;
 use m4c_exec_cpu::epilogue::Activation;
 use m4c_ops::{DType, Dim};
-use m4c_target::{Fused, Fusion, StepOperand};
+use m4c_target::{Fused, Fusion, Step, StepOperand};
 
 /// What a kernel does to its elements at the end.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -74,6 +74,30 @@ pub(crate) fn of_product(fusion: &Fusion<'_>) -> Option<Fused> {
         like.filter(|(_, fact)| fact.shape != fusion.produced.shape).map(|(place, _)| place).collect();
     let resized = (!resized.is_empty() || fusion.produced.shape != fusion.result.shape).then_some(resized);
     Some(Fused { step, resized })
+}
+
+/// Two products of the same rows, the second of which is multiplied with the first and nothing else.
+pub(crate) fn of_pair(fusion: &Fusion<'_>) -> Option<Fused> {
+    let between = StepOperand::Plain(fusion.between);
+    let parts = |step: &Step| -> Option<([StepOperand; 2], StepOperand, Dim)> {
+        let &[rows, weights, ref rest @ ..] = &step.operands[..] else { return None };
+        let operand = |place: usize| rest.get(place).copied().unwrap_or(StepOperand::Absent);
+        let activation = step.params.first().cloned().unwrap_or(Dim::from(Activation::None as i64));
+        (operand(1) == StepOperand::Absent).then_some(([rows, weights], operand(0), activation))
+    };
+    let ([x, w], bias, activation) = parts(fusion.producer)?;
+    let ([rows, v], shift, bend) = parts(fusion.consumer)?;
+    let alone = fusion.producer.operands.get(4).is_none() && fusion.consumer.operands.get(4) == Some(&between);
+    let between_once = [rows, v, shift].iter().all(|operand| *operand != between);
+    let same_sizes = fusion.produced.shape == fusion.result.shape;
+    (x == rows && alone && between_once && same_sizes).then(|| Fused {
+        step: Step {
+            kernel: "matmul_gated_f32".into(),
+            operands: vec![x, w, v, bias, shift],
+            params: vec![activation, bend],
+        },
+        resized: None,
+    })
 }
 
 /// The norm with an activation.

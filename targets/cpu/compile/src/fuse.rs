@@ -1,5 +1,5 @@
-//! Which steps become one: elementwise functions of each other, what follows a product or a norm, and transpositions of
-//! what attention gives.
+//! Which steps become one: elementwise functions of each other, what follows a product or a norm, two products that are
+//! multiplied, and transpositions of what attention gives.
 
 use crate::program::Program;
 use crate::{attention, epilogue};
@@ -13,6 +13,7 @@ pub(crate) fn fuse(fusion: &Fusion<'_>) -> Option<Fused> {
         "attention_f32" if fusion.consumer.kernel == "transpose_4" && between.shape == fusion.produced.shape => {
             Some(Fused { step: attention::ordered(fusion.producer, &fusion.consumer.params)?, resized: None })
         }
+        "matmul_packed_f32" if fusion.consumer.kernel == "matmul_packed_f32" => epilogue::of_pair(fusion),
         "matmul_f32" | "matmul_packed_f32" | "conv_f32" => epilogue::of_product(fusion),
         "group_norm_f32" => epilogue::of_norm(fusion),
         _ => elementwise(fusion),

@@ -33,6 +33,7 @@ mod iota;
 mod isa;
 mod lie;
 mod matmul;
+mod matmul_gated;
 mod matmul_ordered;
 mod max_pool;
 mod nest;

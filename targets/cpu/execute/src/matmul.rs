@@ -132,19 +132,26 @@ impl<E: Numeric> Columns<E::Number> for Plain<'_, E> {
     }
 }
 
-fn packed_plan<E: Numeric>(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
+/// The size of the product of operand 0 and the packed matrix that is operand `index`, and its columns.
+pub(crate) fn packed_size<E: Numeric>(step: &StepShape<'_>, index: usize) -> Result<(Size, usize), Code> {
     let (x, out) = (operand(step, 0, E::DTYPE)?, result(step, E::DTYPE)?);
-    let weights = present(step, 1).ok_or(Code::BadStep)?;
+    let weights = present(step, index).ok_or(Code::BadStep)?;
     let &[k, n] = &*weights.dims else { return Err(Code::BadStep) };
     let bytes = packed_len(k, n).and_then(|len| len.checked_mul(size_of::<E::Raw>()));
     require(weights.dtype == E::DTYPE && bytes == Some(weights.bytes) && weights.bytes <= isize::MAX as usize)?;
     let ([lead @ .., x_k], [out_lead @ .., out_n]) = (&*x, &*out) else { return Err(Code::BadStep) };
     require(*x_k == k && *out_n == n && lead == out_lead)?;
-    let activation = epilogue::check::<E>(step, n, &out, step.params)?;
-    if count(&out) == 0 {
-        return Ok((Size { groups: 0, rows: 0, cols: 0, k: 0 }, activation));
-    }
-    Ok((Size { groups: 1, rows: count(lead), cols: n, k }, activation))
+    let size = match count(&out) {
+        0 => Size { groups: 0, rows: 0, cols: 0, k: 0 },
+        _ => Size { groups: 1, rows: count(lead), cols: n, k },
+    };
+    Ok((size, n))
+}
+
+fn packed_plan<E: Numeric>(step: &StepShape<'_>) -> Result<(Size, Activation), Code> {
+    let (size, n) = packed_size::<E>(step, 1)?;
+    let activation = epilogue::check::<E>(step, n, &result(step, E::DTYPE)?, step.params)?;
+    Ok((size, activation))
 }
 
 impl<E: Numeric> Kernel for MatmulPacked<E> {
@@ -177,9 +184,10 @@ impl<E: Numeric> Kernel for MatmulPacked<E> {
 }
 
 /// A matrix that lies in panels.
-struct Packed<'a, E: Numeric> {
-    weights: &'a [E::Raw],
-    k: usize,
+pub(crate) struct Packed<'a, E: Numeric> {
+    pub(crate) weights: &'a [E::Raw],
+    /// Rows.
+    pub(crate) k: usize,
 }
 
 impl<E: Numeric> Columns<E::Number> for Packed<'_, E> {

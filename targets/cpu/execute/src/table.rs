@@ -14,6 +14,7 @@ use crate::gather::Gather;
 use crate::group_norm::GroupNorm;
 use crate::iota::{Dim, Iota};
 use crate::matmul::{Matmul, MatmulPacked};
+use crate::matmul_gated::MatmulGated;
 use crate::matmul_ordered::MatmulOrdered;
 use crate::max_pool::MaxPool;
 use crate::nibbles::{I4, Narrow, Relabel, U4, Widen};
@@ -246,6 +247,7 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("matmul_bf16", &Matmul::<Bf16>::NEW),
     ("matmul_f16", &Matmul::<F16>::NEW),
     ("matmul_f32", &Matmul::<F32>::NEW),
+    ("matmul_gated_f32", &MatmulGated),
     ("matmul_i32", &Matmul::<I32>::NEW),
     ("matmul_ordered_f32", &MatmulOrdered),
     ("matmul_packed_bf16", &MatmulPacked::<Bf16>::NEW),

@@ -55,15 +55,29 @@ impl Size {
         if self.rows <= FEW_ROWS { MOST_COLS_OF_FEW_ROWS } else { MOST_COLS }
     }
 
+    /// Most numbers of a tile.
+    fn tile(&self) -> usize {
+        self.rows.min(MOST_ROWS) * self.cols.min(self.most_cols())
+    }
+
     /// Numbers of working memory of one job.
     pub(super) fn piece<E: Numeric>(&self) -> usize {
-        let tile = self.rows.min(MOST_ROWS) * self.cols.min(self.most_cols());
-        self.block() + if E::IS_NUMBER { 0 } else { tile }
+        self.block() + if E::IS_NUMBER { 0 } else { self.tile() }
+    }
+
+    /// Numbers of working memory of one job that computes a tile of two products.
+    pub(super) fn piece_of_pair(&self) -> usize {
+        self.block() + self.tile()
     }
 
     /// Bytes of working memory that [`multiply`](super::multiply) needs.
     pub(crate) fn scratch<E: Numeric>(&self, threads: usize) -> usize {
         (self.piece::<E>() * size_of::<E::Number>()).saturating_mul(threads.max(1))
+    }
+
+    /// Bytes of working memory that [`multiply_pair`](super::multiply_pair) needs.
+    pub(crate) fn scratch_of_pair(&self, threads: usize) -> usize {
+        (self.piece_of_pair() * size_of::<f32>()).saturating_mul(threads.max(1))
     }
 
     /// Tiles small enough to keep the threads busy, large enough to be worth a job.

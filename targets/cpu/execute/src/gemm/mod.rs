@@ -25,8 +25,9 @@ mod tests;
 pub(crate) use call::Call;
 pub(crate) use grid::Size;
 
+use crate::element::F32;
 use crate::epilogue::Epilogue;
-use crate::isa::Isa;
+use crate::isa::{Body, Isa, Vector};
 use crate::number::Numeric;
 use crate::step::require;
 use crate::tiles::{Tile, share};
@@ -116,6 +117,49 @@ pub(crate) fn multiply<'a, E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>
             isa.run(TileProduct::<E, R, C> { product: &product, k: size.k, cols: size.cols, tile, next, scratch });
         });
     })
+}
+
+/// Computes two products of the same size, and multiplies each element of one with that of the other.
+pub(crate) fn multiply_pair<R: Rows<f32>, C: Columns<f32>>(
+    isa: Isa,
+    size: &Size,
+    products: &[Product<'_, f32, R, C>; 2],
+    out: &mut [f32],
+    scratch: &mut [f32],
+    threads: &dyn Threads,
+) -> Result<(), Code> {
+    let piece = size.piece_of_pair();
+    require(out.is_empty() || scratch.len() >= piece)?;
+    let grid = size.grid(threads.count());
+    let next = grid.tile_cols.saturating_mul(threads.count());
+    let [first, second] = products;
+    share(threads, out, grid, scratch, piece, |mut tile, scratch| {
+        let (scratch, factors) = scratch.split_at_mut(size.block());
+        let factors = &mut factors[..tile.rows * tile.cols];
+        let (rows, cols) = (0..tile.rows, 0..tile.cols);
+        for (product, tile) in [(first, tile.shadow(factors)), (second, tile.part(rows, cols))] {
+            let scratch = &mut *scratch;
+            isa.run(TileProduct::<F32, R, C> { product, k: size.k, cols: size.cols, tile, next, scratch });
+        }
+        isa.run(Times { tile, factors });
+    })
+}
+
+/// A tile whose elements are multiplied.
+struct Times<'a> {
+    tile: Tile<'a, f32>,
+    factors: &'a [f32],
+}
+
+impl Body for Times<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self) {
+        for (row, factors) in self.factors.chunks_exact(self.tile.cols).enumerate() {
+            self.tile.row_mut(row).iter_mut().zip(factors).for_each(|(out, factor)| *out *= factor);
+        }
+    }
 }
 
 /// Computes one product inside of a job, which has [`Size::block`] numbers of working memory for it.

@@ -80,6 +80,11 @@ fn plausible(random: &mut Random, dtype: DType, sizes: &[usize]) -> Shape {
     Shape { dtype, dims: sizes, bytes }
 }
 
+/// Whether an operand is packed weights.
+fn is_packed(name: &str, index: usize) -> bool {
+    index == 1 && name.starts_with("matmul_packed") || [1, 2].contains(&index) && name.starts_with("matmul_gated")
+}
+
 fn packed_bytes(dtype: DType, sizes: &[usize]) -> usize {
     let bytes = packed_len(sizes[0], sizes[1]).and_then(|len| dtype.byte_len(len as u64));
     bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0)
@@ -92,6 +97,10 @@ fn product(name: &str, random: &mut Random) -> (Vec<Vec<usize>>, Vec<usize>, Vec
     let (mut operands, mut result, mut params) = match name {
         _ if name.starts_with("matmul_packed") => {
             (vec![vec![m, k], vec![k, n], vec![n], vec![m, n], vec![m, n]], vec![m, n], vec![])
+        }
+        "matmul_gated_f32" => {
+            let params = vec![0, 6];
+            (vec![vec![m, k], vec![k, n], vec![k, n], vec![n], vec![n]], vec![m, n], params)
         }
         "matmul_ordered_f32" => (vec![vec![batch, m, k], vec![n, batch, k]], vec![batch, m, n], vec![1, 2, 0]),
         _ if name.starts_with("matmul") => {
@@ -190,10 +199,10 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         let (operands, result, params) = product(name, random);
         let shapes = operands.iter().enumerate().map(|(index, dims)| {
             let mut shape = plausible(random, from, dims);
-            if name.starts_with("matmul_packed") && index == 1 {
+            if is_packed(name, index) {
                 shape.bytes = packed_bytes(from, dims);
             }
-            (index < 2 || random.below(2) == 0).then_some(shape)
+            (index < 2 || is_packed(name, index) || random.below(2) == 0).then_some(shape)
         });
         let shapes = shapes.collect();
         return (shapes, vec![plausible(random, to, &result)], params);
@@ -226,7 +235,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
             _ => from,
         };
         let mut shape = plausible(random, dtype, &sizes);
-        if name.starts_with("matmul_packed") && index == 1 && sizes.len() == 2 {
+        if is_packed(name, index) && sizes.len() == 2 {
             shape.bytes = packed_bytes(dtype, &sizes);
         }
         operands.push((!rarely(random)).then_some(shape));

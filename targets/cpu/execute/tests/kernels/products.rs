@@ -101,11 +101,17 @@ impl Extra<'_> {
     }
 }
 
+/// A matrix of so many rows and columns as packed weights.
+fn panels(w: &[f32], [k, n]: [usize; 2]) -> Vec<f32> {
+    let mut weights = vec![f32::NAN; packed_len(k, n).unwrap()];
+    pack_kn16(w, k, n, n, 1, &mut weights);
+    weights
+}
+
 /// Runs the packed product, which is called with the logical sizes of its weights.
 fn packed(x: &Tensor, w: &[f32], [k, n]: [usize; 2], extra: Extra<'_>, threads: &dyn Threads) -> Vec<f32> {
     let Extra { bias, residual, gate, .. } = extra;
-    let mut weights = vec![f32::NAN; packed_len(k, n).unwrap()];
-    pack_kn16(w, k, n, n, 1, &mut weights);
+    let weights = panels(w, [k, n]);
     let mut dims = x.dims.clone();
     *dims.last_mut().unwrap() = n;
     let shape = |dims: &[usize], bytes| Shape { dtype: DType::F32, dims: Dims::new(dims).unwrap(), bytes };
@@ -294,6 +300,49 @@ fn what_a_product_does_to_its_elements_has_the_bits_of_separate_steps() {
 }
 
 #[test]
+fn two_products_that_are_multiplied_have_the_bits_of_separate_steps() {
+    let mut random = Random(26);
+    for round in 0..100 {
+        let (m, k, n) =
+            (size(&mut random), size(&mut random), 1 + random.below(if round % 10 == 0 { 800 } else { 70 }));
+        let x = random.numbers(&[m, k]);
+        let factors = [random.numbers(&[k, n]), random.numbers(&[k, n])];
+        let biases = [random.odd_numbers(&[n]), random.odd_numbers(&[n])];
+        let extras = [0, 1].map(|index| Extra {
+            bias: (random.below(2) == 0).then_some(&biases[index]),
+            activation: Some(Activation::ALL[(round + index) % Activation::ALL.len()]),
+            ..Extra::default()
+        });
+        let [first, second] = [0, 1].map(|index| {
+            let out = packed(&x, factors[index].f32(), [k, n], extras[index], &SingleThread);
+            Tensor::new(DType::F32, &[m, n], &out)
+        });
+        let separate = run("mul_f32", &[Some(&first), Some(&second)], DType::F32, &[m, n], &[]).unwrap();
+        let weights = factors.map(|factor| panels(factor.f32(), [k, n]));
+        let shape = |dims: &[usize], bytes| Shape { dtype: DType::F32, dims: Dims::new(dims).unwrap(), bytes };
+        let [w, v] = [0, 1].map(|index| Some(shape(&[k, n], 4 * weights[index].len())));
+        let operands = [Some(x.shape()), w, v, extras[0].bias.map(Tensor::shape), extras[1].bias.map(Tensor::shape)];
+        let (results, params) = ([shape(&[m, n], 4 * m * n)], [extras[0].params(), extras[1].params()].concat());
+        let step = StepShape { operands: &operands, results: &results, params: &params };
+        let kernel = CPU.kernel("matmul_gated_f32").unwrap();
+        kernel.check(&step).unwrap();
+        for threads in [&SingleThread as &dyn Threads, &crate::harness::Scoped(5)] {
+            let mut out = vec![f32::NAN; m * n];
+            let mut scratch = vec![0u64; kernel.scratch(&step, threads.count()).div_ceil(8)];
+            let bias = |index: usize| extras[index].bias.map_or(&[][..], Tensor::data);
+            let [w, v] = [0, 1].map(|index| bytemuck::cast_slice(&weights[index]));
+            let data = StepData {
+                operands: &[x.data(), w, v, bias(0), bias(1)],
+                results: &mut [bytemuck::cast_slice_mut(&mut out)],
+                scratch: bytemuck::cast_slice_mut(&mut scratch),
+            };
+            kernel.run(&step, data, threads).unwrap();
+            assert_same_bits(&out, separate.f32(), &format!("{m} {k} {n} {params:?}"));
+        }
+    }
+}
+
+#[test]
 fn only_single_precision_has_activations_residuals_and_gates() {
     let accepted = |dtype: DType, operands: usize, params: &[i64]| {
         let dims = [[2, 3], [3, 3], [1, 3], [2, 3], [2, 3], [2, 3]];
@@ -402,6 +451,9 @@ fn operations_of_products_are_counted() {
     };
     assert_eq!(work("matmul_f32", &[5, 2, 3], &[3, 7], &[5, 2, 7], &[]), (2 * 5 * 2 * 3 * 7, 4 * (30 + 21 + 70)));
     assert_eq!(work("matmul_packed_f32", &[2, 3], &[3, 7], &[2, 7], &[]).0, 2 * 2 * 3 * 7);
+    let (operands, results) = ([&[2, 3], &[3, 7], &[3, 7]].map(|dims| Some(shape(dims))), [shape(&[2, 7])]);
+    let gated = StepShape { operands: &operands, results: &results, params: &[] };
+    assert_eq!(CPU.kernel("matmul_gated_f32").expect("a kernel").work(&gated).operations, 2 * 2 * 2 * 3 * 7);
     assert_eq!(work("matmul_ordered_f32", &[2, 3], &[7, 3], &[2, 7], &[1, 0]).0, 2 * 2 * 3 * 7);
     let params = [2, 1, 1, 1, 1, 1, 1, 1, 1];
     let (x, w, out) = ([1, 6, 8, 8], [4, 3, 3, 3], [1, 4, 8, 8]);
