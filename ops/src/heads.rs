@@ -173,5 +173,5 @@ pub struct Scores {
 pub fn attend(b: &mut dyn Build, [q, k, v]: [Value; 3], scores: Scores) -> Result<Value, Violation> {
     let operands = [Some(q), Some(k), Some(v), scores.mask, Some(scores.scale), scores.softcap];
     let causal = scores.causal.into_iter().collect();
-    b.apply(&attention::OP, &operands, Attrs::none().dims("causal", causal))
+    b.apply(&attention::OP, &operands, Attrs::none().dims("causal", causal).flag("guarded", false))
 }

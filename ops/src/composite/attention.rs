@@ -25,18 +25,28 @@ pub static OP: Op = Op {
         operand("scale", "f32"),
         optional("softcap", "f32"),
     ],
-    attrs: &[attr(
-        "causal",
-        AttrKind::Dims,
-        "empty, or how many keys lie before that of the first query: later keys are hidden",
-    )],
+    attrs: &[
+        attr(
+            "causal",
+            AttrKind::Dims,
+            "empty, or how many keys lie before that of the first query: later keys are hidden",
+        ),
+        attr(
+            "guarded",
+            AttrKind::Flag,
+            "whether weights that are NaN count as 0, as those of a row are whose scores are all minus infinity",
+        ),
+    ],
     types: &[types("T", FLOAT), types("M", &[DType::Bool, DType::F16, DType::BF16, DType::F32])],
     constraints: &[
         constraint("four-axes", "q, k and v have 4 axes each, and causal at most one entry"),
         constraint("heads", "the numbers of heads are known, and that of k and v divides that of q"),
         constraint("scalar-scale", "scale and softcap have no axes"),
     ],
-    meaning: Meaning::Composite { variants: &["plain", "mask", "causal", "grouped heads", "softcap"], decompose },
+    meaning: Meaning::Composite {
+        variants: &["plain", "mask", "causal", "guarded", "grouped heads", "softcap"],
+        decompose,
+    },
     numerics: Numerics::Accumulated,
     flops,
     import: &[from("Attention", 23, import)],
@@ -45,7 +55,7 @@ pub static OP: Op = Op {
         Sample {
             name: "two heads share keys and values, later keys are hidden",
             operands: &["f32[1, 2, 2, 1] 1 0 1 0", "f32[1, 1, 2, 1] 5 7", "f32[1, 1, 2, 1] 2 4", "-", "f32[] 1", "-"],
-            attrs: &["causal = [0]"],
+            attrs: &["causal = [0]", "guarded = false"],
             result: "f32[1, 2, 2, 1] 2 3 2 3",
         },
         Sample {
@@ -58,25 +68,51 @@ pub static OP: Op = Op {
                 "f32[] 0.5",
                 "f32[] 10",
             ],
-            attrs: &["causal = []"],
+            attrs: &["causal = []", "guarded = false"],
             result: "f32[1, 1, 1, 1] 3",
+        },
+        Sample {
+            name: "scores of minus infinity, guarded",
+            operands: &[
+                "f32[1, 1, 2, 1] 0 0",
+                "f32[1, 1, 2, 1] 1 2",
+                "f32[1, 1, 2, 1] 2 4",
+                "f32[2, 2] -inf -inf 0 -inf",
+                "f32[] 1",
+                "-",
+            ],
+            attrs: &["causal = []", "guarded = true"],
+            result: "f32[1, 1, 2, 1] 0 2",
+        },
+        Sample {
+            name: "scores of minus infinity, not guarded",
+            operands: &[
+                "f32[1, 1, 2, 1] 0 0",
+                "f32[1, 1, 2, 1] 1 2",
+                "f32[1, 1, 2, 1] 2 4",
+                "f32[2, 2] -inf -inf 0 -inf",
+                "f32[] 1",
+                "-",
+            ],
+            attrs: &["causal = []", "guarded = false"],
+            result: "f32[1, 1, 2, 1] NaN 2",
         },
     ],
     refusals: &[
         Refusal {
             constraint: "four-axes",
             operands: &["f32[2, 2]", "f32[2, 2]", "f32[2, 2]", "f32[]", "f32[]", "f32[]"],
-            attrs: &["causal = []"],
+            attrs: &["causal = []", "guarded = false"],
         },
         Refusal {
             constraint: "heads",
             operands: &["f32[1, 3, 1, 1]", "f32[1, 2, 1, 1]", "f32[1, 2, 1, 1]", "f32[]", "f32[]", "f32[]"],
-            attrs: &["causal = []"],
+            attrs: &["causal = []", "guarded = false"],
         },
         Refusal {
             constraint: "scalar-scale",
             operands: &["f32[1, 1, 1, 1]", "f32[1, 1, 1, 1]", "f32[1, 1, 1, 1]", "f32[]", "f32[1]", "f32[]"],
-            attrs: &["causal = []"],
+            attrs: &["causal = []", "guarded = false"],
         },
     ],
 };
@@ -112,7 +148,7 @@ struct Stages {
     capped: Value,
     /// The same, masked.
     masked: Value,
-    /// Their softmax.
+    /// Their softmax, guarded.
     weights: Value,
     result: Value,
 }
@@ -174,7 +210,13 @@ fn stages(b: &mut dyn Build, operands: &[Option<Value>], attrs: &Attrs, hidden: 
         let seen = b.less(column, limit)?;
         masked = b.select(seen, masked, hidden)?;
     }
-    let weights = b.op(&softmax::OP, &[masked], Attrs::none().int("axis", 3))?;
+    let mut weights = b.op(&softmax::OP, &[masked], Attrs::none().int("axis", 3))?;
+    if attrs.get_flag("guarded") {
+        let number = b.equal(weights, weights)?;
+        let none = b.not(number)?;
+        let zero = b.scalar(dtype, 0.0);
+        weights = b.select(none, zero, weights)?;
+    }
     let (shared, v) = (grouped(b, weights, groups)?, grouped(b, v, 1)?);
     let result = b.matmul(shared, v)?;
     let shape = [&queries.shape[..3], &values.shape[3..]].concat();
@@ -199,7 +241,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let causal = if node.int("is_causal")?.unwrap_or(0) != 0 { vec![before] } else { Vec::new() };
     let mask = mask(b, node, k)?;
     let operands = [Some(q), Some(k), Some(v), mask, Some(scale), cap];
-    let attrs = Attrs::none().dims("causal", causal);
+    let attrs = Attrs::none().dims("causal", causal).flag("guarded", false);
     let (mut result, scores) = if node.results > 3 {
         // Masked scores are an output here, and have infinities as the specification says.
         let stages = stages(b, &operands, &attrs, f64::NEG_INFINITY)?;

@@ -22,6 +22,7 @@ fn import(b: &mut dyn Build, node: &OnnxNode) -> Result<Vec<Value>, ImportError>
     let dtype = b.fact(v).dtype;
     let (q, k, v) = (b.wide(q)?, b.wide(k)?, b.wide(v)?);
     let operands = [Some(q), Some(k), Some(v), None, Some(scale), None];
-    let result = b.apply(&attention::OP, &operands, Attrs::none().dims("causal", Vec::new()))?;
+    let attrs = Attrs::none().dims("causal", Vec::new()).flag("guarded", false);
+    let result = b.apply(&attention::OP, &operands, attrs)?;
     Ok(vec![b.cast(result, dtype)?])
 }

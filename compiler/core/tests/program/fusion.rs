@@ -171,7 +171,7 @@ fn attention_reads_and_writes_other_orders_and_parts() {
            %7 = slice %2 {starts = [2, 0, 0, 0, 0], sizes = [1, b, 2, 7, 4], steps = [1, 1, 1, 1, 1]} : f32[1, b, 2, 7, 4]
            %8 = reshape %7 {groups = [2>_, 1>_, 1>_, 1>_]} : f32[b, 2, 7, 4]
            %9 = constant f32[] 0.5
-           %10 = attention %4, %6, %8, _, %9, _ {causal = []} : f32[b, 2, 7, 4]
+           %10 = attention %4, %6, %8, _, %9, _ {causal = [], guarded = false} : f32[b, 2, 7, 4]
            %11 = transpose %10 {perm = [0, 2, 1, 3]} : f32[b, 7, 2, 4]
            %12 = reshape %11 {groups = [1>_, 1>_, 2>_]} : f32[b, 7, 8]
            output "y" = %12"#,

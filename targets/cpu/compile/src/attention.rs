@@ -4,7 +4,7 @@ use m4c_ops::Dim;
 use m4c_target::{Lie, Lowered, NodeView, Step, StepOperand};
 
 /// Place of the parameter that says how the axes of the result are ordered.
-const ORDER: usize = 9;
+const ORDER: usize = 10;
 /// Orders of `[batch, heads, queries, depth]` with their numbers.
 const ORDERS: &[([i64; 4], i64)] = &[([0, 2, 1, 3], 1), ([2, 0, 1, 3], 2)];
 
@@ -39,7 +39,8 @@ fn step(node: &NodeView<'_>, lies: [Lie; 3]) -> Option<Step> {
         _ => (0, Dim::from(0)),
     };
     let mut params: Vec<Dim> = sizes.into_iter().cloned().collect();
-    params.extend([Dim::from(causal), before, Dim::from(0)]);
+    let guarded = i64::from(node.attrs.get_flag("guarded"));
+    params.extend([Dim::from(causal), before, Dim::from(guarded), Dim::from(0)]);
     for Lie { first, steps } in lies {
         params.push(first);
         params.extend(steps);

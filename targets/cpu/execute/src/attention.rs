@@ -4,13 +4,14 @@
 //! Operands: `q`, `k`, `v`, optional `mask` (`f32` that is added, or `bool` that is false where a key is hidden),
 //! `scale` (one element), optional `softcap` (one element). Parameters: `batch`, `heads`, `shared` heads of k and v,
 //! `queries`, `keys`, `width` of q and k, `depth` of v; `causal` (0 or 1) and how many keys come `before` that of the
-//! first query; `order` of the result, 0 for `[batch, heads, queries, depth]`, 1 for `[batch, queries, heads, depth]`,
-//! 2 for `[queries, batch, heads, depth]`; then for each of q, k and v where its first element lies and how far apart
-//! its neighbors are along batch, heads, positions and width.
+//! first query; `guarded` (0 or 1); `order` of the result, 0 for `[batch, heads, queries, depth]`, 1 for
+//! `[batch, queries, heads, depth]`, 2 for `[queries, batch, heads, depth]`; then for each of q, k and v where its first
+//! element lies and how far apart its neighbors are along batch, heads, positions and width.
 //!
 //! Each of k and v lies element by element along one of its last two axes, and q along its last. Hidden keys get the
-//! lowest number as their score: a row of which all keys are hidden weighs all alike. Sums of weights are accumulated
-//! in f64.
+//! lowest number as their score: a row of which all keys are hidden weighs all alike. Weights that are not numbers, such
+//! as those of a row whose scores are all minus infinity, count as 0 where guarded. Sums of weights are accumulated in
+//! f64.
 
 use crate::element::{Bool, Element, F32};
 use crate::epilogue::Epilogue;
@@ -46,6 +47,8 @@ struct Plan {
     depth: usize,
     /// How many keys the first query sees, where later ones are hidden.
     seen: Option<i64>,
+    /// Whether weights that are not numbers count as 0.
+    guarded: bool,
     order: Order,
     lie: [Lie<4>; 3],
     /// How far apart neighbors in the mask are.
@@ -77,8 +80,8 @@ impl Lie<4> {
 }
 
 fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
-    require(step.operands.len() == 6 && step.params.len() == 25)?;
-    let (sizes, lies) = step.params.split_at(10);
+    require(step.operands.len() == 6 && step.params.len() == 26)?;
+    let (sizes, lies) = step.params.split_at(11);
     let number = |index: usize| usize::try_from(sizes[index]).map_err(|_| Code::BadStep);
     let [batch, heads, shared, queries, keys, width, depth] =
         [number(0)?, number(1)?, number(2)?, number(3)?, number(4)?, number(5)?, number(6)?];
@@ -88,7 +91,12 @@ fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
         1 => Some(sizes[8].checked_add(1).ok_or(Code::BadStep)?),
         _ => return Err(Code::BadStep),
     };
-    let order = match sizes[9] {
+    let guarded = match sizes[9] {
+        0 => false,
+        1 => true,
+        _ => return Err(Code::BadStep),
+    };
+    let order = match sizes[10] {
         0 => Order::HeadsOutside,
         1 => Order::QueriesOutsideHeads,
         2 => Order::QueriesOutside,
@@ -125,7 +133,7 @@ fn plan(step: &StepShape<'_>) -> Result<Plan, Code> {
     if present(step, 5).is_some() {
         require(count(&operand(step, 5, F32::DTYPE)?) == 1)?;
     }
-    Ok(Plan { batch, heads, sharing: heads / shared, queries, keys, width, depth, seen, order, lie, mask })
+    Ok(Plan { batch, heads, sharing: heads / shared, queries, keys, width, depth, seen, guarded, order, lie, mask })
 }
 
 impl Plan {
@@ -308,11 +316,22 @@ impl Body for Queries<'_> {
             }
         }
         for (row, &sum) in sums[..rows].iter().enumerate() {
-            // Without keys a row is 0, as an empty sum is.
-            if plan.keys > 0 {
-                tile.row_mut(row).iter_mut().for_each(|out| *out /= sum);
+            let out = tile.row_mut(row);
+            if plan.guarded && sum.is_nan() {
+                unweighted(plan, inputs.v, v.at(batch, shared), out);
+            } else if plan.keys > 0 && !(plan.guarded && sum == 0.0) {
+                // Without keys a row is 0, as an empty sum is; guarded, what weights of 0 gave is the result.
+                out.iter_mut().for_each(|out| *out /= sum);
             }
         }
+    }
+}
+
+/// What values give that all weigh 0: NaN where one is not finite.
+fn unweighted(plan: &Plan, v: &[f32], at: usize, out: &mut [f32]) {
+    let [.., by_key, by_column] = plan.lie[2].steps;
+    for (column, out) in out.iter_mut().enumerate() {
+        *out = (0..plan.keys).fold(0.0, |sum, key| sum + v[at + key * by_key + column * by_column] * 0.0);
     }
 }
 

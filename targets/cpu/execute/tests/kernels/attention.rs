@@ -12,6 +12,7 @@ struct Case {
     width: usize,
     depth: usize,
     causal: Option<usize>,
+    guarded: bool,
     order: usize,
     softcap: Option<f32>,
 }
@@ -23,7 +24,8 @@ fn check(case: &Case, mask: Option<&Tensor>, random: &mut Random) {
     let &Case { batch, heads, shared, queries, keys, width, depth, .. } = case;
     let sizes = [[batch, heads, queries, width], [batch, shared, keys, width], [batch, shared, keys, depth]];
     let mut params: Vec<i64> = [batch, heads, shared, queries, keys, width, depth].map(|size| size as i64).into();
-    params.extend([i64::from(case.causal.is_some()), case.causal.unwrap_or(0) as i64, case.order as i64]);
+    params.extend([i64::from(case.causal.is_some()), case.causal.unwrap_or(0) as i64]);
+    params.extend([i64::from(case.guarded), case.order as i64]);
     let mut lies = Vec::new();
     for (index, sizes) in sizes.iter().enumerate() {
         let order = ORDERS[random.below(if index == 0 { 3 } else { 4 })];
@@ -66,7 +68,8 @@ fn check(case: &Case, mask: Option<&Tensor>, random: &mut Random) {
                     let exact: f64 = if keys == 0 {
                         0.0
                     } else {
-                        powers.iter().enumerate().map(|(key, power)| power / sum * at(2, [b, kept, key, i])).sum()
+                        let weight = |power: f64| if case.guarded && sum.is_nan() { 0.0 } else { power / sum };
+                        powers.iter().enumerate().map(|(key, &power)| weight(power) * at(2, [b, kept, key, i])).sum()
                     };
                     let place = match case.order {
                         0 => position(&[batch, heads, queries, depth], &[b, h, row, i]),
@@ -99,6 +102,7 @@ fn attention_of_any_sizes_wherever_its_operands_lie() {
             width: 1 + random.below(20),
             depth: 1 + random.below(20),
             causal: (random.below(3) == 0).then(|| random.below(4)),
+            guarded: random.below(2) == 0,
             order: random.below(3),
             softcap: (random.below(4) == 0).then_some(1.5),
         };
@@ -133,6 +137,7 @@ fn attention_of_any_sizes_wherever_its_operands_lie() {
         width: 2,
         depth: 2,
         causal: None,
+        guarded: false,
         order: 0,
         softcap: None,
     };
@@ -151,6 +156,7 @@ fn rows_that_see_their_first_key_late_are_right() {
         width: 4,
         depth: 3,
         causal: None,
+        guarded: false,
         order: 0,
         softcap: None,
     };
@@ -158,14 +164,39 @@ fn rows_that_see_their_first_key_late_are_right() {
         let data: Vec<f32> = (0..1500).map(|key| if key < 1200 { hidden } else { 0.0 }).collect();
         check(&case, Some(&Tensor::new(DType::F32, &[1500], &data)), &mut random);
     }
-    let nothing = Tensor::new(DType::F32, &[1], &[f32::NEG_INFINITY]);
-    check(&case, Some(&nothing), &mut random);
+    for guarded in [false, true] {
+        for score in [f32::NEG_INFINITY, f32::INFINITY, f32::NAN] {
+            let all = Tensor::new(DType::F32, &[1], &[score]);
+            check(&Case { guarded, ..case }, Some(&all), &mut random);
+            // A score in the last block decides about weights in the first.
+            let data: Vec<f32> = (0..1500).map(|key| if key == 1300 { score } else { 0.0 }).collect();
+            check(&Case { guarded, ..case }, Some(&Tensor::new(DType::F32, &[1500], &data)), &mut random);
+        }
+    }
+}
+
+#[test]
+fn guarded_weights_of_values_that_are_not_finite_are_no_numbers() {
+    let params = |guarded: i64| {
+        let mut params = vec![1, 1, 1, 1, 2, 1, 2, 0, 0, guarded, 0];
+        params.extend([[0, 1, 1, 1, 1], [0, 2, 2, 1, 1], [0, 4, 4, 2, 1]].concat());
+        params
+    };
+    let of = |data: &[f32]| Tensor::new(DType::F32, &[data.len()], data);
+    let (q, k, v, scale) = (of(&[1.0]), of(&[1.0, 2.0]), of(&[3.0, 4.0, 5.0, f32::INFINITY]), of(&[1.0]));
+    for score in [f32::NEG_INFINITY, f32::NAN] {
+        let mask = of(&[score]);
+        let operands = [Some(&q), Some(&k), Some(&v), Some(&mask), Some(&scale), None];
+        let out = |guarded: i64| run("attention_f32", &operands, DType::F32, &[2], &params(guarded)).unwrap();
+        assert!(out(0).f32().iter().all(|x| x.is_nan()));
+        assert!(matches!(out(1).f32()[..], [x, y] if x == 0.0 && y.is_nan()), "{:?}", out(1).f32());
+    }
 }
 
 #[test]
 fn operands_that_end_early_are_refused() {
     let params = |first: i64| {
-        let mut params = vec![1, 1, 1, 2, 3, 4, 4, 0, 0, 0];
+        let mut params = vec![1, 1, 1, 2, 3, 4, 4, 0, 0, 0, 0];
         params.extend([[0, 8, 8, 4, 1], [first, 12, 12, 4, 1], [0, 12, 12, 4, 1]].concat());
         params
     };
@@ -176,6 +207,6 @@ fn operands_that_end_early_are_refused() {
     assert!(accepted(12, &params(0)) && accepted(13, &params(1)));
     assert!(!accepted(12, &params(1)) && !accepted(11, &params(0)) && !accepted(12, &params(-1)));
     let mut still = params(0);
-    still[18] = 0;
+    still[19] = 0;
     assert!(!accepted(12, &still), "keys in one place");
 }

@@ -138,7 +138,9 @@ fn described(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>
     let (mut operands, mut result, mut params) = match name {
         "attention_f32" => {
             let mut params: Vec<i64> =
-                [a, b, 1, c, d, 3, 2, random.below(2), random.below(3), random.below(3)].map(|x| x as i64).into();
+                [a, b, 1, c, d, 3, 2, random.below(2), random.below(3), random.below(2), random.below(3)]
+                    .map(|x| x as i64)
+                    .into();
             let lie = |heads: usize, rows: usize, width: usize| {
                 [0, heads * rows * width, rows * width, width, 1].map(|x| x as i64)
             };
