@@ -5,7 +5,7 @@
 use super::language::{Forms, attr, known};
 use super::pattern::{Match, Names, words};
 use egg::Id;
-use m4c_ops::{Attr, DType, Dim, Fact, composite};
+use m4c_ops::{Attr, DType, Data, Dim, Fact, composite};
 
 /// A demand; it is written as `(name argument …)`.
 pub(super) struct Condition {
@@ -113,6 +113,11 @@ pub(super) static CONDITIONS: &[Entry] = &[
     }),
     entry("all-zero", 1, "all elements of {0} are 0", |asked| {
         Some(known(asked.forms, asked.class(0)?)?.number == Some(0.0))
+    }),
+    entry("all-false", 1, "all elements of {0} are false", |asked| {
+        let known = known(asked.forms, asked.class(0)?)?;
+        let Data::Bool(all) = known.elements.as_ref()?.data() else { return None };
+        Some(all.iter().all(|one| !one))
     }),
     entry("a-channel", 2, "{0} has one element for each channel of {1}, and no other axes", |asked| {
         let (vector, whole) = (&asked.fact(0)?.shape, &asked.fact(1)?.shape);

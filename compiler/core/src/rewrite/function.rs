@@ -72,7 +72,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     function("slice-of-slice", 7, "one slice for two, the inner one first", slice_of_slice),
     function("cut-of-parts", 4, "a slice that lies in one part of a concatenation", cut_of_parts),
     function("parts-reshaped", 2, "a concatenation whose parts are reshaped as the whole is", parts_reshaped),
-    function("attend", 5, "attention of queries, transposed keys, values, a mask and a scale", attend),
+    function("attend", 6, "attention of queries, transposed keys, values, a mask and a scale, guarded or not", attend),
 ];
 
 fn number(part: &Part) -> Option<f64> {
@@ -224,6 +224,7 @@ fn attend(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
     let mask = known(b.forms, id(&parts[3])?).map(|known| known.fact.rank());
     let mask_id = mask.and(id(&parts[3]));
     let scale = number(&parts[4])?;
+    let attrs = Attrs::none().dims("causal", Vec::new()).with("guarded", attr_of(b, &parts[5])?);
     let result = known(b.forms, b.root?)?.fact.shape.clone();
     let mut order: Vec<i64> = (0..rank as i64).collect();
     order.swap(rank - 2, rank - 1);
@@ -246,6 +247,6 @@ fn attend(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
     let scale = b.constant(Tensor::scalar_f32(scale as f32));
     let [q, k, v] = operands;
     let operands = [Some(q), Some(k), Some(v), mask_value, Some(scale), None];
-    let attended = b.apply(&composite::attention::OP, &operands, Attrs::none().dims("causal", Vec::new())).ok()?;
+    let attended = b.apply(&composite::attention::OP, &operands, attrs).ok()?;
     b.reshape(attended, &result).ok().map(class).map(Part::Class)
 }

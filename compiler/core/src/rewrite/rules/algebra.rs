@@ -55,6 +55,17 @@ pub(super) const RULES: &[Rule] = &[
     rule("pow-three", "one spelling of cubes", ["(pow ?x 3)", "(mul (mul ?x ?x) ?x)"], Reassociate),
     rule("pow-half", "one spelling of roots", ["(pow ?x 0.5)", "(sqrt ?x)"], Reassociate),
     rule("pow-minus-half", "one spelling of inverse roots", ["(pow ?x -0.5)", "(div 1 (sqrt ?x))"], Reassociate),
+    Rule {
+        name: "select-not",
+        why: "a condition that is turned round",
+        left: "(select (equal ?c ?no) ?x ?y)",
+        parts: &[],
+        right: "(select ?c ?y ?x)",
+        given: &["(boolean ?c)", "(all-false ?no)", "(fits)"],
+        when: &[],
+        numerics: Exact,
+        kind: Normalize,
+    },
     fitting("select-same", "both ways lead to the same", ["(select ?c ?x ?x)", "?x"], Exact),
     fitting("cast-same", "a cast to the type that a value has", ["(cast ?x ?to)", "?x"], Exact),
     Rule {

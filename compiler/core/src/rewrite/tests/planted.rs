@@ -33,7 +33,7 @@ static PLANTED: &[Rule] = &[
     wrong(
         "any-axis",
         "softmax along another axis",
-        ["(matmul (softmax (matmul ?q ?k) ?axis) ?v)", "(=attend ?q ?k ?v none 1)"],
+        ["(matmul (softmax (matmul ?q ?k) ?axis) ?v)", "(=attend ?q ?k ?v none 1 false)"],
         Reassociate,
     ),
     wrong(

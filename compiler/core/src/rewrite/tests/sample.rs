@@ -13,6 +13,7 @@ use m4c_ops::{Attr, Attrs, DType, Dim, Fact, Op, Symbols, Tensor, primitive, tab
 /// Shapes and numbers that parts of a left side must have to be found at all, by rule and name; chance would need too long.
 /// The name of nothing is the root's. A rule may have several such sets.
 const HINTS: &[(&str, &[Hint], &[(&str, f64)])] = &[
+    ("select-not", &[], &[("no", 0.0)]),
     (
         "attention-shared-heads",
         &[("", &[2, 4, 3, 2]), KEYS[0], KEYS[1], KEYS[2], KEYS[3], VALUES[0], VALUES[1], VALUES[2], VALUES[3]],
@@ -407,7 +408,8 @@ impl Sampler<'_> {
             }
             "equal" | "less" => {
                 let shapes = self.broadcasting(patterns, &shape);
-                facts.extend(shapes.into_iter().map(|shape| Some(fact(DType::F32, shape))));
+                let dtype = if self.random.between(0, 3) == 0 { DType::Bool } else { self.dtype };
+                facts.extend(shapes.into_iter().map(|shape| Some(fact(dtype, shape))));
             }
             "select" => {
                 let shapes = self.broadcasting(patterns, &shape);
@@ -549,7 +551,15 @@ impl Sampler<'_> {
                     None
                 }
                 (_, None) => None,
-                (pattern, Some(fact)) => Some(value(self.make(pattern, &fact)?)),
+                (pattern, Some(fact)) => {
+                    // What was made meanwhile has its fact.
+                    let bound = match pattern {
+                        Pattern::Any(name) => self.classes[*name].and_then(|class| known(&self.forms, class)),
+                        _ => None,
+                    };
+                    let fact = bound.map_or(fact, |bound| (*bound.fact).clone());
+                    Some(value(self.make(pattern, &fact)?))
+                }
             };
             operands.push(operand);
         }
