@@ -135,7 +135,6 @@ mod tests {
         assert_eq!(refused("m4c bench a.m4fw --runs 0"), ValueValidation);
         assert_eq!(refused("m4c bench a.m4fw --seconds=-1"), ValueValidation);
         assert_eq!(refused("m4c bench a.m4fw --runs 1 --seconds 1"), ArgumentConflict);
-        assert_eq!(refused("m4c explain M4C9999"), ValueValidation);
         assert_eq!(refused("m4c inspect a.m4fw --max-memory 0"), ValueValidation);
         assert_eq!(refused("m4c inspect a.m4fw --max-memory 1X"), ValueValidation);
         assert_eq!(refused("m4c completions dos"), InvalidValue);

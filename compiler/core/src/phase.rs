@@ -36,9 +36,9 @@ pub struct PhaseEntry {
 
 /// All phases, in order.
 ///
-/// Facts come after import because only then all dimension names, ranges and guards of the model are known; lowering
-/// comes after facts because whether a target takes a node depends on its sizes and types, and after recognition
-/// because a target may take a composite whole.
+/// Facts come after import because only then all dimension names, ranges and guards of the model are known. Rewriting comes
+/// after facts because what a rule demands are facts, and before the target is asked because one e-graph serves all targets.
+/// Lowering comes last, for what extraction could not choose otherwise.
 pub const PHASES: &[PhaseEntry] = &[
     PhaseEntry {
         phase: Phase::Import,

@@ -1,6 +1,6 @@
 //! Commands that print what m4c knows: operators, phases, codes, completions.
 
-use crate::harness::{Folder, m4c};
+use crate::harness::{Folder, m4c, model};
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
@@ -50,6 +50,37 @@ fn phases_are_listed_in_order() {
     assert_eq!(names.first(), Some(&"import"));
     assert_eq!(names.last(), Some(&"emit"));
     assert!(m4c(&["phases"]).ok().out.contains("import"));
+}
+
+#[test]
+fn rules_are_listed_and_shown() {
+    let all = m4c(&["rules", "--json"]).ok().json();
+    let names: BTreeSet<&str> =
+        all.as_array().expect("a list").iter().filter_map(|rule| rule["name"].as_str()).collect();
+    assert!(names.contains("recognize-gelu") && names.contains("expand-attention"));
+    let layout = m4c(&["rules", "--subject", "layout"]).ok().out;
+    assert!(layout.contains("transpose-transpose") && !layout.contains("recognize-gelu"));
+    let one = m4c(&["rules", "recognize-rms-norm"]).ok().out;
+    assert!(one.contains("(rms_norm ?x") && one.contains("is the number of elements of"), "{one}");
+    m4c(&["rules", "recognise-gelu"]).fails(2, &["recognise-gelu"]);
+    m4c(&["rules", "--subject", "layouts"]).fails(2, &["layouts"]);
+}
+
+#[test]
+fn a_node_is_explained() {
+    let encoder = model("ts-op17.onnx");
+    let values = m4c(&["explain", &encoder, "--node", "Softmax", "--json"]).ok().json();
+    let values = values.as_array().expect("a list");
+    assert_eq!(values.len(), 2, "one for each layer");
+    assert!(values.iter().all(|value| value["covered_by"].to_string().contains("attention(")), "{values:?}");
+    let text = m4c(&["explain", &encoder, "--node", "Erf"]).ok().out;
+    assert!(text.contains("is part of\n    gelu(") && text.contains("its forms"), "{text}");
+    let without = m4c(&["explain", &encoder, "--node", "Softmax", "--numerics", "exact"]).ok().out;
+    assert!(without.contains("and stays so"), "{without}");
+    m4c(&["explain", &encoder, "--node", "no such node"]).fails(1, &["M4C0822", "node 1"]);
+    m4c(&["explain", "missing.onnx", "--node", "1"]).fails(1, &["missing.onnx"]);
+    m4c(&["explain", &encoder]).fails(2, &["--node"]);
+    m4c(&["explain", "M4C"]).fails(2, &["neither a code"]);
 }
 
 #[test]

@@ -30,39 +30,63 @@ pub struct Outlined {
     pub occurrences: usize,
 }
 
-/// Rewrites a graph piece by piece: each block that repeats once, and the rest as one more piece, whose number is the
-/// last. A graph without repeats is one piece.
+/// A graph cut into pieces: each block that repeats once, and the rest as one more piece, the last. A graph without repeats
+/// is one piece.
 ///
-/// A piece is a graph of its own with the name, symbols, ranges and guards of the whole. What `rewrite` makes of it must have
-/// the same inputs and outputs. It may look at the elements of a constant that is in memory, has few elements, or only equal
-/// ones: these are the same in all occurrences. Others it may give other sizes, but not take apart.
-///
-/// # Errors
-/// What `rewrite` gives, and where it breaks this contract, which is a bug.
-pub fn outlined(
-    graph: &Graph,
-    rewrite: &mut dyn FnMut(usize, &Graph) -> Result<Graph, Diagnostics>,
-) -> Result<(Graph, Vec<Outlined>), Diagnostics> {
-    let sequence = Sequence::of(graph);
-    let blocks = blocks(graph, &sequence, &repeats(&sequence));
-    if blocks.is_empty() {
-        return Ok((rewrite(0, graph)?, Vec::new()));
+/// A piece is a graph of its own with the name, symbols, ranges and guards of the whole. What is made of it must have the
+/// same inputs and outputs. Whoever rewrites it may look at the elements of a constant that is in memory, has few elements, or
+/// only equal ones: these are the same in all occurrences. Others may be given other sizes, but not taken apart.
+pub struct Cut {
+    graph: Graph,
+    sequence: Sequence,
+    blocks: Vec<Block>,
+    /// None where nothing repeats.
+    rest: Option<Rest>,
+}
+
+impl Cut {
+    /// Finds what repeats.
+    pub fn of(graph: &Graph) -> Cut {
+        let sequence = Sequence::of(graph);
+        let blocks = blocks(graph, &sequence, &repeats(&sequence));
+        let rest = (!blocks.is_empty()).then(|| Rest::of(graph, &sequence, &blocks));
+        Cut { graph: graph.clone(), sequence, blocks, rest }
     }
-    let rest = Rest::of(graph, &sequence, &blocks);
-    let mut made = Vec::with_capacity(blocks.len());
-    for (number, block) in blocks.iter().enumerate() {
-        made.push(checked(&block.piece, rewrite(number, &block.piece)?)?);
+
+    /// The pieces, the rest last.
+    pub fn pieces(&self) -> impl Iterator<Item = &Graph> {
+        let rest = self.rest.as_ref().map_or(&self.graph, |rest| &rest.piece);
+        self.blocks.iter().map(|block| &block.piece).chain([rest])
     }
-    let rewritten = Rewritten { rest: checked(&rest.piece, rewrite(blocks.len(), &rest.piece)?)?, blocks: made };
-    let joined = join(graph, &sequence, &blocks, &rest, &rewritten)
-        .ok_or_else(|| bug("the pieces of a graph could not be put together"))?;
-    let broken = verify::verify(&joined);
-    if !broken.is_empty() {
+
+    /// What repeats.
+    pub fn blocks(&self) -> impl Iterator<Item = Outlined> {
+        self.blocks.iter().map(|block| Outlined { nodes: block.nodes, occurrences: block.starts.len() })
+    }
+
+    /// The graph of what was made of the pieces, in their order.
+    ///
+    /// # Errors
+    /// Where a piece was made into something else than is allowed, which is a bug.
+    pub fn join(&self, mut made: Vec<Graph>) -> Result<Graph, Diagnostics> {
+        let missing = || bug("a piece of a graph is missing");
+        let last = made.pop().ok_or_else(missing)?;
+        let Some(rest) = &self.rest else { return Ok(last) };
+        let pieces = self.blocks.iter().map(|block| &block.piece).zip(made);
+        let made = pieces.map(|(piece, made)| checked(piece, made)).collect::<Result<Vec<_>, _>>()?;
+        if made.len() != self.blocks.len() {
+            return Err(missing().into());
+        }
+        let rewritten = Rewritten { rest: checked(&rest.piece, last)?, blocks: made };
+        let joined = join(&self.graph, &self.sequence, &self.blocks, rest, &rewritten)
+            .ok_or_else(|| bug("the pieces of a graph could not be put together"))?;
+        let broken = verify::verify(&joined);
+        if broken.is_empty() {
+            return Ok(joined);
+        }
         let start = bug("the pieces of a graph made one that is not well formed");
-        return Err(broken.iter().fold(start, |all, one| all.note(one.to_string())).into());
+        Err(broken.iter().fold(start, |all, one| all.note(one.to_string())).into())
     }
-    let count = |block: &Block| Outlined { nodes: block.nodes, occurrences: block.starts.len() };
-    Ok((joined, blocks.iter().map(count).collect()))
 }
 
 fn bug(message: &str) -> Diagnostic {

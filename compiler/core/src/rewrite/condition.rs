@@ -97,10 +97,10 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("lowest", 2, "{0} is the lowest number of the type of {1}", |asked| {
         Some(asked.number(0)? == composite::attention::lowest(asked.fact(1)?.dtype))
     }),
+    entry("constant", 1, "{0} is known when compiling", |asked| Some(known(asked.forms, asked.class(0)?)?.constant)),
     entry("not-constant", 1, "{0} is not known when compiling", |asked| {
         Some(!known(asked.forms, asked.class(0)?)?.constant)
     }),
-    entry("boolean", 1, "{0} has truth values", |asked| Some(asked.fact(0)?.dtype == DType::Bool)),
     entry("widens", 2, "the type of {0} has every number of the type of {1}", |asked| {
         Some(widens(asked.fact(1)?.dtype, asked.fact(0)?.dtype))
     }),

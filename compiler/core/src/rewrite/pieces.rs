@@ -5,7 +5,7 @@ use super::rule::{ReadRule, RuleNumerics};
 use super::saturate::Saturation;
 use super::{Saturated, inside, rules};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::outline::{Outlined, outlined};
+use crate::outline::{Cut, Outlined};
 use m4c_ir::Graph;
 use serde::Serialize;
 
@@ -14,9 +14,8 @@ const MOST_NODES: usize = 100_000;
 
 /// All forms of the pieces of a graph.
 pub struct Rewriting {
-    graph: Graph,
+    cut: Cut,
     pieces: Vec<Piece>,
-    blocks: Vec<Outlined>,
 }
 
 enum Piece {
@@ -53,18 +52,20 @@ impl Rewriting {
     /// Where a rule is wrong, which is a bug.
     pub fn of(graph: &Graph, numerics: RuleNumerics, prices: &dyn Prices) -> Result<(Rewriting, Graph), Diagnostics> {
         let rules: Vec<ReadRule> = rules::read(numerics).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
-        let mut pieces = Vec::new();
-        let (chosen, blocks) = outlined(graph, &mut |_, piece| {
+        let cut = Cut::of(graph);
+        let (mut pieces, mut chosen) = (Vec::new(), Vec::new());
+        for piece in cut.pieces() {
             if piece.len() > MOST_NODES {
                 pieces.push(Piece::Kept(piece.len()));
-                return Ok(piece.clone());
+                chosen.push(piece.clone());
+                continue;
             }
             let forms = inside(piece, &rules, &piece.guards)?;
-            let chosen = forms.extract(prices)?;
+            chosen.push(forms.extract(prices)?);
             pieces.push(Piece::Forms(Box::new(forms)));
-            Ok(chosen)
-        })?;
-        Ok((Rewriting { graph: graph.clone(), pieces, blocks }, chosen))
+        }
+        let chosen = cut.join(chosen)?;
+        Ok((Rewriting { cut, pieces }, chosen))
     }
 
     /// The graph of the cheapest forms.
@@ -72,11 +73,11 @@ impl Rewriting {
     /// # Errors
     /// Where they make a graph that is not well formed, which is a bug.
     pub fn extract(&self, prices: &dyn Prices) -> Result<Graph, Diagnostics> {
-        let chosen = outlined(&self.graph, &mut |number, piece| match self.pieces.get(number) {
-            Some(Piece::Forms(forms)) => forms.extract(prices),
-            Some(Piece::Kept(_)) | None => Ok(piece.clone()),
+        let made = self.cut.pieces().zip(&self.pieces).map(|(whole, piece)| match piece {
+            Piece::Forms(forms) => forms.extract(prices),
+            Piece::Kept(_) => Ok(whole.clone()),
         });
-        chosen.map(|(graph, _)| graph)
+        self.cut.join(made.collect::<Result<_, _>>()?)
     }
 
     /// A warning where pieces were left as they are.
@@ -97,7 +98,7 @@ impl Rewriting {
                 Piece::Kept(nodes) => kept_nodes += nodes,
             }
         }
-        let block = |block: &Outlined| BlockReport { nodes: block.nodes, occurrences: block.occurrences };
-        RewritingReport { blocks: self.blocks.iter().map(block).collect(), kept_nodes, saturation }
+        let block = |block: Outlined| BlockReport { nodes: block.nodes, occurrences: block.occurrences };
+        RewritingReport { blocks: self.cut.blocks().map(block).collect(), kept_nodes, saturation }
     }
 }
