@@ -179,8 +179,8 @@ fn chain(forms: &Forms, from: Id, to: &Node, names: &[&str]) -> Vec<String> {
         edges.entry(step.from).or_default().push((step.to, step.rule));
         edges.entry(step.to).or_default().push((step.from, step.rule));
     }
-    let (mut back, mut queue): (BTreeMap<Id, (Id, Option<u16>)>, VecDeque<Id>) =
-        (BTreeMap::new(), VecDeque::from([from]));
+    let mut back: BTreeMap<Id, (Id, Option<u16>)> = BTreeMap::new();
+    let mut queue = VecDeque::from([from]);
     let mut seen = BTreeSet::from([from]);
     while let Some(at) = queue.pop_front() {
         if goals.contains(&at) {

@@ -113,7 +113,7 @@ pub(super) struct Facts {
     pub(super) constants: Vec<Leaf>,
     constant_places: BTreeMap<(String, Identity), u32>,
     pub(super) inputs: Vec<(ValueId, Fact)>,
-    pub(super) scans: Vec<Box<Scan>>,
+    pub(super) scans: Vec<Scan>,
     /// What is known of the node that is added now.
     pub(super) pending: Option<Data>,
     /// The rule that is applied now, and all unions so far.

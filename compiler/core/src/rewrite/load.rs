@@ -39,7 +39,7 @@ pub(super) fn load(graph: &Graph) -> Loaded {
             }
             NodeKind::Constant(constant) => Builder::new(&mut forms).leaf(constant.clone(), node.fact.clone()),
             NodeKind::Scan(scan) => {
-                forms.analysis.scans.push(scan.clone());
+                forms.analysis.scans.push((**scan).clone());
                 let place = forms.analysis.scans.len() as u32 - 1;
                 forms.add(Node { head: Head::Scan(place), children: operands.into_iter().flatten().collect() })
             }

@@ -194,10 +194,10 @@ fn expand_all(forms: &mut Forms, number: u16, report: &mut Saturation) {
         for (class, node) in composites {
             let op = forms.analysis.op(node.head).map_or("", |op| op.name);
             forms.analysis.rule = Some(number);
-            if let Some(built) = expand(forms, class, &node) {
-                if forms.union(class, built) {
-                    *report.firings.entry(format!("expand-{op}")).or_default() += 1;
-                }
+            if let Some(built) = expand(forms, class, &node)
+                && forms.union(class, built)
+            {
+                *report.firings.entry(format!("expand-{op}")).or_default() += 1;
             }
             forms.analysis.rule = None;
             done.insert(node);

@@ -145,7 +145,7 @@ impl Saturated {
                 result.add_constant(leaf.constant.clone(), leaf.fact.clone())
             }
             Head::Scan(place) => {
-                let mut scan = (*forms.analysis.scans[place as usize]).clone();
+                let mut scan = forms.analysis.scans[place as usize].clone();
                 scan.body = self.bodies[place as usize].extract(prices)?;
                 let operands: Vec<_> = form.node.children.iter().map(|&child| value_of(child)).collect();
                 result.add_scan_alone(scan, &operands)

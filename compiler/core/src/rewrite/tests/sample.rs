@@ -12,7 +12,7 @@ use m4c_ops::{Attr, Attrs, DType, Dim, Fact, Op, Symbols, Tensor, primitive, tab
 
 /// Shapes and numbers that parts of a left side must have to be found at all, by rule and name; chance would need too long.
 /// The name of nothing is the root's. A rule may have several such sets.
-const HINTS: &[(&str, &[Hint], &[(&str, f64)])] = &[
+const HINTS: &[HintSet] = &[
     ("select-not", &[], &[("no", 0.0)]),
     (
         "attention-shared-heads",
@@ -125,6 +125,8 @@ const HINTS: &[(&str, &[Hint], &[(&str, f64)])] = &[
     ),
 ];
 
+/// Of a rule: shapes, and numbers.
+type HintSet = (&'static str, &'static [Hint], &'static [(&'static str, f64)]);
 type Hint = (&'static str, &'static [i64]);
 const KEYS: [Hint; 4] =
     [("k", &[2, 2, 3, 2]), ("k1", &[2, 2, 1, 3, 2]), ("kt", &[2, 2, 2, 3, 2]), ("kh", &[2, 4, 3, 2])];
