@@ -114,13 +114,7 @@ impl NodeKind {
                     Some(dim.clone())
                 });
             }
-            NodeKind::Scan(scan) => {
-                names.extend(scan.trip.symbols());
-                for node in scan.body.nodes.node_weights() {
-                    names.extend(node.fact.shape.iter().flat_map(Dim::symbols));
-                    names.extend(node.kind.symbols());
-                }
-            }
+            NodeKind::Scan(scan) => names.extend(scan.symbols()),
             NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Result(_) => {}
         }
         names
@@ -143,6 +137,18 @@ enum Edge {
     Operand(usize),
     /// To give a value to a symbol of its sizes.
     Size,
+}
+
+impl Scan {
+    /// The symbols that the loop and its body mention.
+    pub fn symbols(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = self.trip.symbols().into_iter().collect();
+        for node in self.body.nodes.node_weights() {
+            names.extend(node.fact.shape.iter().flat_map(Dim::symbols));
+            names.extend(node.kind.symbols());
+        }
+        names
+    }
 }
 
 impl Graph {

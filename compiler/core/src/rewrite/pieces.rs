@@ -3,14 +3,16 @@
 use super::extract::Prices;
 use super::rule::{ReadRule, RuleNumerics};
 use super::saturate::Saturation;
-use super::{Saturated, inside, rules};
+use super::{Saturated, inside, rules, saturate};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::outline::{Cut, Outlined};
-use m4c_ir::Graph;
+use m4c_ir::{Graph, memory};
 use serde::Serialize;
 
-/// A piece of more nodes is left as it is: forms of everything would take more memory than they are worth.
-const MOST_NODES: usize = 100_000;
+/// A piece of more nodes is left as it is: forms of everything would take more time and memory than they are worth.
+const MOST_NODES: usize = 20_000;
+/// The memory that a node of an e-graph takes, with what is known of it.
+const NODE_BYTES: u64 = 512;
 
 /// All forms of the pieces of a graph.
 pub struct Rewriting {
@@ -55,11 +57,12 @@ impl Rewriting {
         let cut = Cut::of(graph);
         let (mut pieces, mut chosen) = (Vec::new(), Vec::new());
         for piece in cut.pieces() {
-            if piece.len() > MOST_NODES {
+            let room = memory::take(saturate::most_nodes(piece.len()) as u64 * NODE_BYTES);
+            let Some(_room) = room.ok().filter(|_| piece.len() <= MOST_NODES) else {
                 pieces.push(Piece::Kept(piece.len()));
                 chosen.push(piece.clone());
                 continue;
-            }
+            };
             let forms = inside(piece, &rules, &piece.guards)?;
             chosen.push(forms.extract(prices)?);
             pieces.push(Piece::Forms(Box::new(forms)));
@@ -84,7 +87,7 @@ impl Rewriting {
     pub fn too_large(&self, program: &str) -> Option<Diagnostic> {
         let kept = |piece: &Piece| if let Piece::Kept(nodes) = piece { Some(*nodes) } else { None };
         let nodes = self.pieces.iter().find_map(kept)?;
-        let message = format!("{nodes} nodes of program `{program}` are not rewritten, more than {MOST_NODES}");
+        let message = format!("{nodes} nodes of program `{program}` are not rewritten: they are too many");
         Some(Diagnostic::warning(codes::REWRITE_TOO_LARGE, message))
     }
 

@@ -85,6 +85,11 @@ pub(super) struct Refusal {
     pub(super) why: Refused,
 }
 
+/// The number of nodes that an e-graph of so many may grow to.
+pub(super) fn most_nodes(before: usize) -> usize {
+    before * MOST_GROWTH + FREE_GROWTH
+}
+
 /// The number of the step that is an expansion, behind all rules.
 pub(super) fn expansion(rules: &[ReadRule]) -> u16 {
     rules.len() as u16
@@ -94,7 +99,7 @@ pub(super) fn expansion(rules: &[ReadRule]) -> u16 {
 pub(super) fn saturate(forms: &mut Forms, rules: &[ReadRule]) -> (Saturation, Vec<Refusal>) {
     forms.rebuild();
     let nodes_before = forms.total_number_of_nodes();
-    let most = nodes_before * MOST_GROWTH + FREE_GROWTH;
+    let most = most_nodes(nodes_before);
     let mut report = Saturation { nodes_before, ..Saturation::none() };
     let mut done: HashSet<(usize, Id, Vec<Option<Id>>)> = HashSet::new();
     let mut refusals = Vec::new();

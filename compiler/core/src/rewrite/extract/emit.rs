@@ -122,9 +122,7 @@ impl Saturated {
             });
         }
         if let Head::Scan(place) = node.head {
-            let scan = &forms.analysis.scans[place as usize];
-            names.extend(scan.trip.symbols());
-            mentioned(&scan.body, &mut names);
+            names.extend(forms.analysis.scans[place as usize].symbols());
         }
         names
     }
@@ -169,26 +167,6 @@ impl Saturated {
             result.node_mut(value).origins = (*known.origins).clone();
         }
         Ok(value)
-    }
-}
-
-/// The symbols that the nodes of a graph mention.
-fn mentioned(graph: &Graph, names: &mut BTreeSet<String>) {
-    for value in graph.order() {
-        names.extend(graph.fact(value).shape.iter().flat_map(m4c_ops::Dim::symbols));
-        match &graph.node(value).kind {
-            NodeKind::Apply { attrs, .. } => {
-                let _ = attrs.map_dims(&mut |dim| {
-                    names.extend(dim.symbols());
-                    Some(dim.clone())
-                });
-            }
-            NodeKind::Scan(scan) => {
-                names.extend(scan.trip.symbols());
-                mentioned(&scan.body, names);
-            }
-            NodeKind::Input(_) | NodeKind::Constant(_) | NodeKind::Result(_) => {}
-        }
     }
 }
 
