@@ -90,6 +90,10 @@ fn evaluated(
 /// One trial of a rule; a condition may be left out.
 pub(super) fn trial(rule: &ReadRule, without: Option<&str>, random: &mut Random) -> Outcome {
     let Some(Sample { mut forms, root, found }) = sample(rule, random) else { return Outcome::NoSample };
+    if rule.matches(&forms, forms.find(root)).is_empty() {
+        // What is known of its operands was computed at once.
+        return Outcome::NoSample;
+    }
     let texts = rule.rule.given.iter().chain(rule.rule.when);
     let conditions = rule.given.iter().chain(&rule.when).zip(texts);
     for (condition, text) in conditions {
