@@ -3,13 +3,13 @@
 
 use super::Saturated;
 use super::extract::{Prices, Targeted};
-use super::language::{Forms, Head, Node, application, known};
+use super::language::{Forms, Head, Node, known, viewed};
 use super::rule::{Refused, RuleNumerics};
 use super::rules;
 use crate::diagnostic::Diagnostics;
 use egg::Id;
 use m4c_ir::{NodeKind, Origin, ValueId};
-use m4c_target::{NodeView, OperandView, Target, Verdict};
+use m4c_target::{NodeView, Target, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -114,24 +114,14 @@ impl Saturated {
         }
         let mut verdicts = Vec::new();
         for node in &forms[class].nodes {
-            let (Some((op, operands, attrs)), Some(own)) = (application(forms, node), known(forms, class)) else {
-                continue;
-            };
-            let view =
-                |id: Id| known(forms, id).map(|known| OperandView { fact: &known.fact, constant: known.constant });
-            let operands = operands.into_iter().map(|operand| operand.and_then(view)).collect();
-            let view = NodeView { op, attrs: &attrs, operands, result: &own.fact };
-            let (verdict, reason) = match target.supports(&view) {
+            let seen = viewed(forms, class, node, |view| (view.to_string(), target.supports(view)));
+            let Some((form, verdict)) = seen else { continue };
+            let (verdict, reason) = match verdict {
                 Verdict::Yes => ("yes", None),
                 Verdict::No { reason } => ("no", Some(reason)),
                 Verdict::Unknown => ("unknown", None),
             };
-            verdicts.push(FormVerdict {
-                form: view.to_string(),
-                verdict,
-                reason,
-                cost: self.price(class, node, prices),
-            });
+            verdicts.push(FormVerdict { form, verdict, reason, cost: self.price(class, node, prices) });
         }
         ValueExplanation {
             imported: self.imported(value),
@@ -152,11 +142,7 @@ impl Saturated {
         if let Head::Constant(_) = node.head {
             return Some(format!("constant : {}", known(forms, class)?.fact));
         }
-        let (op, operands, attrs) = application(forms, node)?;
-        let view = |id: Id| known(forms, id).map(|known| OperandView { fact: &known.fact, constant: known.constant });
-        let operands = operands.into_iter().map(|operand| operand.and_then(view)).collect();
-        let view = NodeView { op, attrs: &attrs, operands, result: &known(forms, class)?.fact };
-        Some(view.to_string())
+        viewed(forms, class, node, |view| view.to_string())
     }
 }
 

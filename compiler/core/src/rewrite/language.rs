@@ -8,6 +8,7 @@ use m4c_ir::constant::Identity;
 use m4c_ir::{Constant, Origin, Scan, ValueId};
 use m4c_ops::dim::Guard;
 use m4c_ops::{Attr, AttrKind, Attrs, Fact, Op, Symbols, Tensor, table};
+use m4c_target::{NodeView, OperandView};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -307,6 +308,14 @@ pub(super) fn application(forms: &Forms, node: &Node) -> Option<(&'static Op, Ve
         all = all.with(spec.name, attr(forms, id)?.clone());
     }
     Some((op, operands.iter().map(operand).collect(), all))
+}
+
+/// What a target makes of an application; none of what is no application.
+pub(super) fn viewed<T>(forms: &Forms, class: Id, node: &Node, see: impl FnOnce(&NodeView<'_>) -> T) -> Option<T> {
+    let (op, operands, attrs) = application(forms, node)?;
+    let view = |id: Id| known(forms, id).map(|known| OperandView { fact: &known.fact, constant: known.constant });
+    let operands = operands.into_iter().map(|operand| operand.and_then(view)).collect();
+    Some(see(&NodeView { op, attrs: &attrs, operands, result: &known(forms, class)?.fact }))
 }
 
 /// Names of symbols with what gives them a value.

@@ -4,7 +4,6 @@ use super::builder::{Builder, value};
 use super::language::{Binders, Data, Facts, Forms, Head, Known, Node, known};
 use egg::Id;
 use m4c_ir::{Graph, NodeKind, ValueId};
-use m4c_ops::Attrs;
 use m4c_ops::build::Build;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +75,6 @@ pub(super) fn expand(forms: &mut Forms, class: Id, node: &Node) -> Option<Id> {
     let mut builder = Builder::new(forms);
     builder.origins = origins;
     let operands: Vec<Option<m4c_ops::Value>> = operands.into_iter().map(|operand| operand.map(value)).collect();
-    let attrs: Attrs = attrs;
     let built = decompose(&mut builder, &operands, &attrs).ok()?;
     (*builder.fact(built) == *fact).then(|| super::builder::class(built))
 }

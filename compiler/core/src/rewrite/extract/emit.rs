@@ -30,7 +30,7 @@ impl Saturated {
                 values.insert(place, value);
             }
         }
-        for class in self.order(candidates, choice) {
+        for class in self.order(candidates, choice, &places) {
             if !values.contains_key(&class) {
                 let form = choice.form[class].map(|form| &candidates.forms[class][form]);
                 let form = form.ok_or_else(|| broken(&["a class without a form was chosen".to_string()]))?;
@@ -58,13 +58,11 @@ impl Saturated {
     }
 
     /// The classes that are needed, each after what it needs, otherwise as in the graph before.
-    fn order(&self, candidates: &Candidates, choice: &Choice) -> Vec<usize> {
+    fn order(&self, candidates: &Candidates, choice: &Choice, places: &BTreeMap<Id, usize>) -> Vec<usize> {
         let count = candidates.classes.len();
         let mut place: Vec<Option<u32>> = vec![None; count];
-        let index: BTreeMap<Id, usize> =
-            candidates.classes.iter().enumerate().map(|(place, &class)| (class, place)).collect();
         for (value, class) in &self.loaded.classes {
-            if let Some(&class) = index.get(&self.loaded.forms.find(*class)) {
+            if let Some(&class) = places.get(&self.loaded.forms.find(*class)) {
                 place[class] = Some(place[class].map_or(value.0, |known: u32| known.min(value.0)));
             }
         }
@@ -72,7 +70,7 @@ impl Saturated {
             .loaded
             .binders
             .iter()
-            .filter_map(|(name, &class)| Some((name.as_str(), *index.get(&self.loaded.forms.find(class))?)))
+            .filter_map(|(name, &class)| Some((name.as_str(), *places.get(&self.loaded.forms.find(class))?)))
             .collect();
         let needed: Vec<usize> = (0..count).filter(|&class| choice.users[class] > 0).collect();
         let (mut missing, mut users) = (vec![0usize; count], vec![Vec::new(); count]);

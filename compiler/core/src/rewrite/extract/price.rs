@@ -1,11 +1,11 @@
 //! What forms cost: for a target what it takes them for, or nothing in particular.
 
 use crate::rewrite::Saturated;
-use crate::rewrite::language::{Head, Node, application, known};
+use crate::rewrite::language::{Head, Node, known, viewed};
 use egg::Id;
 use m4c_ir::Graph;
 use m4c_ops::{Binding, Dim};
-use m4c_target::{NodeView, OperandView, Target};
+use m4c_target::{NodeView, Target};
 
 /// A symbol without an upper limit is taken to be this.
 const USUAL_SIZE: i64 = 64;
@@ -50,19 +50,15 @@ impl Saturated {
     pub(in crate::rewrite) fn price(&self, class: Id, node: &Node, prices: &dyn Prices) -> f64 {
         let forms = &self.loaded.forms;
         let (Head::Apply(_), Some(own)) = (node.head, known(forms, class)) else { return 0.0 };
-        let Some((op, operands, attrs)) = application(forms, node) else { return NOT_TAKEN };
         let binding = &self.sizes;
         let size = |dim: &Dim| dim.eval(binding).map_or(USUAL_SIZE as f64, |size| size as f64);
-        if *op == m4c_ops::structural::bind::OP {
+        if forms.analysis.op(node.head) == Some(&m4c_ops::structural::bind::OP) {
             return LEAST;
         }
         if own.constant {
             return LEAST + size(&own.fact.elements()) * STORED;
         }
-        let view = |id: Id| known(forms, id).map(|known| OperandView { fact: &known.fact, constant: known.constant });
-        let operands = operands.into_iter().map(|operand| operand.and_then(view)).collect();
-        let view = NodeView { op, attrs: &attrs, operands, result: &own.fact };
-        LEAST + prices.price(&view, &size)
+        viewed(forms, class, node, |view| LEAST + prices.price(view, &size)).unwrap_or(NOT_TAKEN)
     }
 }
 
