@@ -57,6 +57,10 @@ fn apply(
     bytes: &[Option<&[u8]>],
     result: &Fact,
 ) -> Result<Vec<u8>, String> {
+    if op.name == primitive::concat::OP.name && result.dtype.bits() >= 8 {
+        let axis = usize::try_from(attrs.get_int("axis")).unwrap_or(usize::MAX);
+        return concat(axis, facts, bytes, result).ok_or_else(|| "parts do not fit the whole".into());
+    }
     if let ([Some(fact)], [Some(bytes)]) = (facts, bytes) {
         let sizes = fact.sizes().ok_or("an operand has a symbolic size")?;
         if op.name == primitive::reshape::OP.name {
@@ -102,6 +106,27 @@ fn in_chunks(op: &'static Op, attrs: &Attrs, fact: &Fact, bytes: &[u8], length: 
         result.extend(computed.to_bytes().ok_or("a size is not a number")?);
     }
     Ok(result)
+}
+
+/// Parts side by side along an axis.
+fn concat(axis: usize, facts: &[Option<&Fact>], parts: &[Option<&[u8]>], result: &Fact) -> Option<Vec<u8>> {
+    let sizes = result.sizes()?;
+    let rows = sizes.get(..axis)?.iter().product::<usize>();
+    let width = result.dtype.bits() / 8;
+    let mut runs = Vec::with_capacity(parts.len());
+    for (fact, bytes) in facts.iter().zip(parts) {
+        let run = fact.as_ref()?.sizes()?.get(axis..)?.iter().product::<usize>() * width;
+        let bytes = bytes.as_ref()?;
+        runs.push((bytes.len() == rows * run).then_some((bytes, run))?);
+    }
+    let length = sizes.iter().product::<usize>() * width;
+    let mut out = Vec::with_capacity(length);
+    for row in 0..rows {
+        for (bytes, run) in &runs {
+            out.extend_from_slice(&bytes[row * run..(row + 1) * run]);
+        }
+    }
+    (out.len() == length).then_some(out)
 }
 
 /// Axes in another order, for elements of so many bytes.

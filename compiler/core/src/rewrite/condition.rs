@@ -5,7 +5,8 @@
 use super::language::{Forms, attr, known};
 use super::pattern::{Match, Names, words};
 use egg::Id;
-use m4c_ops::{Attr, DType, Data, Dim, Fact, composite};
+use m4c_ops::{Attr, DType, Data, Dim, Fact, composite, primitive};
+use std::collections::BTreeSet;
 
 /// A demand; it is written as `(name argument …)`.
 pub(super) struct Condition {
@@ -101,6 +102,7 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("not-constant", 1, "{0} is not known when compiling", |asked| {
         Some(!known(asked.forms, asked.class(0)?)?.constant)
     }),
+    entry("real", 1, "{0} is of a floating-point type", |asked| Some(asked.fact(0)?.dtype.is_float())),
     entry("widens", 2, "the type of {0} has every number of the type of {1}", |asked| {
         Some(widens(asked.fact(1)?.dtype, asked.fact(0)?.dtype))
     }),
@@ -147,9 +149,53 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("one-head", 1, "{0} has 4 axes, and one element along the second", |asked| {
         Some(matches!(&*asked.fact(0)?.shape, [_, one, _, _] if one.is(1)))
     }),
+    entry(
+        "for-one-attention",
+        3,
+        "{0}, {1} and {2} are read by one attention as its queries, keys and values, at most moved, rotated and put behind others",
+        |asked| {
+            let attentions = (0..3).map(|index| Some(attentions(asked.forms, asked.class(index)?)));
+            let attentions: Vec<BTreeSet<(Id, usize)>> = attentions.collect::<Option<_>>()?;
+            let reads = |class: Id, name: usize, place: usize| attentions[name].contains(&(class, place));
+            Some(
+                attentions[0]
+                    .iter()
+                    .any(|&(class, _)| ORDERS.iter().any(|order| (0..3).all(|name| reads(class, name, order[name])))),
+            )
+        },
+    ),
     entry("first-half", 4, "{0}, {1} and {2} take the first half of the last axis of {3}", |asked| half(asked, 0)),
     entry("second-half", 4, "{0}, {1} and {2} take the second half of the last axis of {3}", |asked| half(asked, 1)),
 ];
+
+/// All orders of three.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+/// The most classes between a value and the attention that reads it.
+const MOST_BETWEEN: usize = 64;
+
+/// The attentions that read a value through what moves it, and as which operand.
+fn attentions(forms: &Forms, class: Id) -> BTreeSet<(Id, usize)> {
+    let (mut found, mut seen, mut stack) = (BTreeSet::new(), BTreeSet::new(), vec![forms.find(class)]);
+    while let Some(class) = stack.pop() {
+        if !seen.insert(class) || seen.len() > MOST_BETWEEN {
+            continue;
+        }
+        for reader in forms[class].parents() {
+            let node = forms.id_to_node(reader);
+            let Some(op) = forms.analysis.op(node.head) else { continue };
+            let reads = |place: usize| node.children.get(place).is_some_and(|&child| forms.find(child) == class);
+            if op.name == composite::attention::OP.name {
+                found.extend((0..3).filter(|&place| reads(place)).map(|place| (forms.find(reader), place)));
+            } else if MOVES.contains(&op.name) && (reads(0) || op.name == primitive::concat::OP.name) {
+                stack.push(forms.find(reader));
+            }
+        }
+    }
+    found
+}
+
+/// What moves, rotates or repeats its first operand, or puts operands one behind the other.
+const MOVES: &[&str] = &["reshape", "transpose", "slice", "broadcast", "rope", "concat"];
 
 /// Whether starts, sizes and steps take this half of the last axis, and the others whole.
 fn half(asked: &Asked<'_>, which: i64) -> Option<bool> {
@@ -193,7 +239,7 @@ impl Condition {
     }
 
     /// Whether it holds of a match; not where something that it asks for is not known.
-    pub(super) fn holds(&self, forms: &Forms, _root: Id, found: &Match) -> bool {
+    pub(super) fn holds(&self, forms: &Forms, found: &Match) -> bool {
         let asked = Asked { forms, found, arguments: &self.arguments };
         (self.entry.holds)(&asked).unwrap_or(false)
     }

@@ -72,6 +72,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
     function("slice-of-slice", 7, "one slice for two, the inner one first", slice_of_slice),
     function("cut-of-parts", 4, "a slice that lies in one part of a concatenation", cut_of_parts),
     function("parts-reshaped", 2, "a concatenation whose parts are reshaped as the whole is", parts_reshaped),
+    function("beside", 3, "three values side by side along their last axis", |b, parts| {
+        let values: Vec<_> = parts.iter().map(|part| id(part).map(value)).collect::<Option<_>>()?;
+        let last = known(b.forms, id(&parts[0])?)?.fact.rank().checked_sub(1)?;
+        let b: &mut dyn Build = b;
+        let attrs = Attrs::none().int("axis", last as i64);
+        b.op(&primitive::concat::OP, &values, attrs).ok().map(class).map(Part::Class)
+    }),
+    function("share", 5, "what one of three values, by its place, has of the last axis of a value made of them", share),
     function("attend", 6, "attention of queries, transposed keys, values, a mask and a scale, guarded or not", attend),
 ];
 
@@ -210,6 +218,20 @@ fn parts_reshaped(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
         return b.op(&primitive::concat::OP, &reshaped_parts, attrs).ok().map(class).map(Part::Class);
     }
     None
+}
+
+/// A part of the last axis of a value: the sizes of three others along theirs say which.
+fn share(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
+    let whole = id(&parts[0])?;
+    let widths = parts[1..4].iter().map(|part| known(b.forms, id(part)?)?.fact.shape.last().cloned());
+    let widths: Vec<Dim> = widths.collect::<Option<_>>()?;
+    let place = number(&parts[4])? as usize;
+    let mut sizes = known(b.forms, whole)?.fact.shape.to_vec();
+    let mut starts = vec![Dim::from(0); sizes.len()];
+    *starts.last_mut()? = widths.get(..place)?.iter().cloned().fold(Dim::from(0), |all, width| all + width);
+    *sizes.last_mut()? = widths.get(place)?.clone();
+    let steps = vec![1; sizes.len()];
+    primitive::slice::apply(b, value(whole), starts, sizes, steps).ok().map(class).map(Part::Class)
 }
 
 /// Attention of queries, transposed keys and values of 3 or 4 axes.

@@ -46,6 +46,27 @@ pub(super) struct Match {
     pub(super) inside: Vec<Id>,
 }
 
+impl Match {
+    /// What names stand for in two matches together; none where they differ.
+    pub(super) fn with(&self, other: &Match) -> Option<Match> {
+        let mut both = self.clone();
+        for (class, other) in both.classes.iter_mut().zip(&other.classes) {
+            if class.zip(*other).is_some_and(|(class, other)| class != other) {
+                return None;
+            }
+            *class = class.or(*other);
+        }
+        for (number, other) in both.numbers.iter_mut().zip(&other.numbers) {
+            if number.zip(*other).is_some_and(|(number, other)| number.to_bits() != other.to_bits()) {
+                return None;
+            }
+            *number = number.or(*other);
+        }
+        both.inside.extend(&other.inside);
+        Some(both)
+    }
+}
+
 /// Reads patterns and templates of one rule, whose names they share.
 pub(super) struct Names {
     pub(super) all: Vec<String>,

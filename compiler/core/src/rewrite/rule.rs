@@ -14,11 +14,12 @@ pub struct Rule {
     pub name: &'static str,
     /// What it is good for.
     pub why: &'static str,
-    /// The form that is found; names of parts stand for [`Rule::parts`].
+    /// The form that is found; names of parts stand for [`Rule::parts`]. Several that are found together stand with `&` between
+    /// them.
     pub left: &'static str,
     /// Parts of the left side by name.
     pub parts: &'static [(&'static str, &'static str)],
-    /// The form that is added to the same class.
+    /// The form that is added to the same class; of several, one for each.
     pub right: &'static str,
     /// What must hold for both sides to be equal.
     pub given: &'static [&'static str],
@@ -72,6 +73,8 @@ pub enum Kind {
     Recognize,
     /// Another form that may be better or worse.
     Explore,
+    /// Several values that share an operand as parts of one; after all others, when it is known what reads them.
+    Merge,
     /// A composite to primitives; generated.
     Expand,
 }
@@ -83,6 +86,7 @@ impl Kind {
             Kind::Normalize => "normalize",
             Kind::Recognize => "recognize",
             Kind::Explore => "explore",
+            Kind::Merge => "merge",
             Kind::Expand => "expand",
         }
     }
@@ -93,6 +97,8 @@ pub(super) struct ReadRule {
     pub(super) rule: &'static Rule,
     pub(super) left: Pattern,
     pub(super) right: Template,
+    /// The other forms that are found with it, and what is added to their classes.
+    pub(super) beside: Vec<(Pattern, Template)>,
     pub(super) given: Vec<Condition>,
     pub(super) when: Vec<Condition>,
     pub(super) names: Vec<String>,
@@ -116,42 +122,93 @@ impl Rule {
     /// What is wrong with them.
     pub(super) fn read(&'static self) -> Result<ReadRule, String> {
         let mut names = Names { all: Vec::new() };
-        let left = Pattern::parse(self.left, self.parts, &mut names)?;
+        let lefts = self.left.split('&').map(|text| Pattern::parse(text, self.parts, &mut names));
+        let mut lefts: Vec<Pattern> = lefts.collect::<Result<_, _>>()?;
         let bound = names.all.len();
-        let right = Template::parse(self.right, &mut names)?;
+        let rights = self.right.split('&').map(|text| Template::parse(text, &mut names));
+        let mut rights: Vec<Template> = rights.collect::<Result<_, _>>()?;
+        if lefts.len() != rights.len() {
+            return Err(format!("{} forms become {}", lefts.len(), rights.len()));
+        }
+        let (left, right) = (lefts.remove(0), rights.remove(0));
+        let beside = lefts.into_iter().zip(rights).collect();
         let conditions = |texts: &'static [&'static str], names: &mut Names| {
             texts.iter().map(|text| Condition::parse(text, names)).collect::<Result<Vec<_>, String>>()
         };
         let (given, when) = (conditions(self.given, &mut names)?, conditions(self.when, &mut names)?);
         match names.all.get(bound) {
             Some(free) => Err(format!("`{free}` is not bound by the left side")),
-            None => Ok(ReadRule { rule: self, left, right, given, when, names: names.all }),
+            None => Ok(ReadRule { rule: self, left, right, beside, given, when, names: names.all }),
         }
     }
 }
 
+/// A place where a left side is found: the classes of its forms, and what its names stand for.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) roots: Vec<Id>,
+    pub(super) found: Match,
+}
+
+/// More forms than this that share what they should are not tried in all ways of taking some.
+const MOST_BESIDE: usize = 8;
+
 impl ReadRule {
-    /// Everything in a class that looks like the left side.
-    pub(super) fn matches(&self, forms: &Forms, class: Id) -> Vec<Match> {
-        self.left.matches(forms, class, self.names.len())
+    /// Everywhere that the left side is found.
+    pub(super) fn places(&self, forms: &Forms) -> Vec<Place> {
+        let first = self.alike(forms, &self.left);
+        let mut places: Vec<Place> = first.map(|(class, found)| Place { roots: vec![class], found }).collect();
+        for (pattern, _) in &self.beside {
+            let all: Vec<(Id, Match)> = self.alike(forms, pattern).collect();
+            let mut joined = Vec::new();
+            for place in &places {
+                let with = all.iter().filter(|(class, _)| place.roots.last().is_some_and(|last| last < class));
+                let with = with.filter_map(|(class, found)| {
+                    let roots = place.roots.iter().copied().chain([*class]).collect();
+                    Some(Place { roots, found: place.found.with(found)? })
+                });
+                let with: Vec<Place> = with.collect();
+                if with.len() <= MOST_BESIDE {
+                    joined.extend(with);
+                }
+            }
+            places = joined;
+        }
+        places
+    }
+
+    fn alike<'a>(&'a self, forms: &'a Forms, pattern: &'a Pattern) -> impl Iterator<Item = (Id, Match)> + 'a {
+        let classes = pattern.heads().into_iter().flat_map(|head| {
+            let mut classes: Vec<Id> = forms.classes_for_op(&head).into_iter().flatten().collect();
+            classes.sort_unstable();
+            classes
+        });
+        classes.flat_map(|class| {
+            pattern.matches(forms, class, self.names.len()).into_iter().map(move |found| (class, found))
+        })
     }
 
     /// Whether the conditions hold.
-    pub(super) fn check(&self, forms: &Forms, root: Id, found: &Match) -> Result<(), Refused> {
+    pub(super) fn check(&self, forms: &Forms, found: &Match) -> Result<(), Refused> {
         let texts = self.rule.given.iter().chain(self.rule.when);
-        match self.given.iter().chain(&self.when).zip(texts).find(|(one, _)| !one.holds(forms, root, found)) {
+        match self.given.iter().chain(&self.when).zip(texts).find(|(one, _)| !one.holds(forms, found)) {
             Some((_, text)) => Err(Refused::Condition(text)),
             None => Ok(()),
         }
     }
 
-    /// Builds the right side; the class is not joined with the root's.
-    pub(super) fn build(&self, forms: &mut Forms, root: Id, found: &Match) -> Result<Id, Refused> {
-        let built = self.right.build(forms, root, found).ok_or(Refused::Right)?;
-        let fits = match (known(forms, built), known(forms, root)) {
-            (Some(new), Some(old)) => new.fact.dtype == old.fact.dtype && new.fact.shape == old.fact.shape,
-            _ => false,
-        };
-        if fits { Ok(built) } else { Err(Refused::Fact) }
+    /// Builds the right sides; the classes are not joined with the roots'.
+    pub(super) fn build(&self, forms: &mut Forms, place: &Place) -> Result<Vec<Id>, Refused> {
+        let rights = [&self.right].into_iter().chain(self.beside.iter().map(|(_, right)| right));
+        let mut all = Vec::with_capacity(place.roots.len());
+        for (right, &root) in rights.zip(&place.roots) {
+            let built = right.build(forms, root, &place.found).ok_or(Refused::Right)?;
+            let fits = match (known(forms, built), known(forms, root)) {
+                (Some(new), Some(old)) => new.fact.dtype == old.fact.dtype && new.fact.shape == old.fact.shape,
+                _ => false,
+            };
+            all.push(fits.then_some(built).ok_or(Refused::Fact)?);
+        }
+        Ok(all)
     }
 }

@@ -3,8 +3,7 @@
 
 use super::language::Forms;
 use super::load::expand;
-use super::pattern::Match;
-use super::rule::{Kind, ReadRule, Refused};
+use super::rule::{Kind, Place, ReadRule, Refused};
 use egg::Id;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
@@ -14,6 +13,9 @@ const MOST_ROUNDS: usize = 24;
 /// The e-graph grows to no more than so many times its first number of nodes, and this many.
 const MOST_GROWTH: usize = 12;
 const FREE_GROWTH: usize = 2000;
+
+/// Spellings first, so that what is recognized is found in the one that its rule has.
+const ORDER: [&[Kind]; 2] = [&[Kind::Normalize], &[Kind::Normalize, Kind::Explore, Kind::Recognize]];
 
 /// Why saturation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -101,40 +103,15 @@ pub(super) fn saturate(forms: &mut Forms, rules: &[ReadRule]) -> (Saturation, Ve
     let nodes_before = forms.total_number_of_nodes();
     let most = most_nodes(nodes_before);
     let mut report = Saturation { nodes_before, ..Saturation::none() };
-    let mut done: HashSet<(usize, Id, Vec<Option<Id>>)> = HashSet::new();
-    let mut refusals = Vec::new();
-    // Spellings first, so that what is recognized is found in the one that its rule has.
-    for kinds in [&[Kind::Normalize][..], &[Kind::Normalize, Kind::Explore, Kind::Recognize]] {
+    let mut applied = Applied::default();
+    for kinds in ORDER {
         report.stop = Stop::Rounds;
         while report.rounds < MOST_ROUNDS {
             report.rounds += 1;
             let before = (forms.total_number_of_nodes(), forms.number_of_classes());
-            let found = search(forms, rules, kinds, &done);
-            for (number, root, one) in found {
-                let root = forms.find(root);
-                let rule = &rules[number];
-                let classes = one.classes.iter().map(|class| class.map(|class| forms.find(class))).collect();
-                if !done.insert((number, root, classes)) {
-                    continue;
-                }
-                forms.analysis.rule = Some(number as u16);
-                let outcome = rule.check(forms, root, &one).and_then(|()| rule.build(forms, root, &one));
-                match outcome {
-                    Ok(built) => {
-                        if forms.union(root, built) {
-                            *report.firings.entry(rule.rule.name.into()).or_default() += 1;
-                        }
-                    }
-                    Err(why) => {
-                        *report.refusals.entry(rule.rule.name.into()).or_default() += 1;
-                        refusals.push(Refusal { rule: number, root, why });
-                    }
-                }
-                forms.analysis.rule = None;
-                if forms.total_number_of_nodes() > most {
-                    report.stop = Stop::Nodes;
-                    break;
-                }
+            let found = search(forms, rules, kinds, &applied.done);
+            if !applied.apply(forms, rules, found, most, &mut report) {
+                report.stop = Stop::Nodes;
             }
             forms.rebuild();
             if report.stop == Stop::Nodes {
@@ -149,34 +126,80 @@ pub(super) fn saturate(forms: &mut Forms, rules: &[ReadRule]) -> (Saturation, Ve
             break;
         }
     }
+    // Once, since what is merged could be merged again with its own parts.
+    let found = search(forms, rules, &[Kind::Merge], &applied.done);
+    if report.stop != Stop::Nodes && !applied.apply(forms, rules, found, most, &mut report) {
+        report.stop = Stop::Nodes;
+    }
+    forms.rebuild();
     expand_all(forms, expansion(rules), &mut report);
     report.nodes_after = forms.total_number_of_nodes();
     report.classes = forms.number_of_classes();
-    (report, refusals)
+    (report, applied.refusals)
 }
 
-type Found = (usize, Id, Match);
+/// A rule, the classes of what it found, and those of its names.
+type Seen = (usize, Vec<Id>, Vec<Option<Id>>);
+type Done = HashSet<Seen>;
 
-fn search(
-    forms: &Forms,
-    rules: &[ReadRule],
-    kinds: &[Kind],
-    done: &HashSet<(usize, Id, Vec<Option<Id>>)>,
-) -> Vec<Found> {
-    let mut found = Vec::new();
-    for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| kinds.contains(&rule.rule.kind)) {
-        for head in rule.left.heads() {
-            let Some(classes) = forms.classes_for_op(&head) else { continue };
-            let mut classes: Vec<Id> = classes.collect();
-            classes.sort_unstable();
-            for class in classes {
-                let new = rule.matches(forms, class).into_iter();
-                found.extend(
-                    new.filter(|one| !done.contains(&(number, class, one.classes.clone())))
-                        .map(|one| (number, class, one)),
-                );
+fn seen(number: usize, place: &Place, canonical: impl Fn(Id) -> Id) -> Seen {
+    let classes = place.found.classes.iter().map(|class| class.map(&canonical)).collect();
+    (number, place.roots.iter().map(|&root| canonical(root)).collect(), classes)
+}
+
+/// What was applied, and what was refused.
+#[derive(Default)]
+struct Applied {
+    done: Done,
+    refusals: Vec<Refusal>,
+}
+
+impl Applied {
+    /// Applies rules where their left sides were found; whether there is room for more.
+    fn apply(
+        &mut self,
+        forms: &mut Forms,
+        rules: &[ReadRule],
+        found: Vec<(usize, Place)>,
+        most: usize,
+        report: &mut Saturation,
+    ) -> bool {
+        for (number, mut place) in found {
+            let rule = &rules[number];
+            place.roots.iter_mut().for_each(|root| *root = forms.find(*root));
+            if !self.done.insert(seen(number, &place, |class| forms.find(class))) {
+                continue;
+            }
+            forms.analysis.rule = Some(number as u16);
+            match rule.check(forms, &place.found).and_then(|()| rule.build(forms, &place)) {
+                Ok(built) => {
+                    for (&root, built) in place.roots.iter().zip(built) {
+                        if forms.union(root, built) {
+                            *report.firings.entry(rule.rule.name.into()).or_default() += 1;
+                        }
+                    }
+                }
+                Err(why) => {
+                    *report.refusals.entry(rule.rule.name.into()).or_default() += 1;
+                    let refused = place.roots.iter().map(|&root| Refusal { rule: number, root, why: why.clone() });
+                    self.refusals.extend(refused);
+                }
+            }
+            forms.analysis.rule = None;
+            if forms.total_number_of_nodes() > most {
+                return false;
             }
         }
+        true
+    }
+}
+
+fn search(forms: &Forms, rules: &[ReadRule], kinds: &[Kind], done: &Done) -> Vec<(usize, Place)> {
+    let mut found = Vec::new();
+    for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| kinds.contains(&rule.rule.kind)) {
+        let places = rule.places(forms).into_iter();
+        let new = places.filter(|place| !done.contains(&seen(number, place, |class| class)));
+        found.extend(new.map(|place| (number, place)));
     }
     found
 }

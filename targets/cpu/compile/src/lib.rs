@@ -18,7 +18,7 @@ mod rope;
 
 use m4c_exec_cpu::KERNELS;
 use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
-use m4c_ops::DType;
+use m4c_ops::{DType, Dim};
 use m4c_target::{Fused, Fusion, Lie, Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
 use std::io::{self, Write};
 
@@ -101,6 +101,14 @@ impl Target for CpuTarget {
         &self.profile
     }
 
+    fn cost(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        let cost = &self.profile.cost;
+        if movement::is_read_in_place(node) {
+            return cost.step_seconds / 2.0;
+        }
+        if matches!(self.lower(node), Ok(Lowered::View { .. })) { 0.0 } else { cost.step(node, size) }
+    }
+
     fn lower(&self, node: &NodeView<'_>) -> Result<Lowered, String> {
         let name = node.op.name;
         let lowering = LOWERINGS.iter().find(|(op, _)| *op == name);
@@ -123,6 +131,7 @@ impl Target for CpuTarget {
         match node.op.name {
             "attention" => attention::strided(node, lies),
             "rope" => rope::strided(node, lies),
+            "transpose" => movement::strided_transpose(node, lies),
             _ => None,
         }
     }

@@ -1,10 +1,13 @@
-//! `broadcast_N` and `slice_N`: results whose elements lie at fixed distances in the operand. N is the size of an element.
+//! `broadcast_N`, `slice_N` and `strided_N`: results whose elements lie at fixed distances in the operand. N is the size of an element.
 //!
 //! `broadcast_N`: operand `x`, no parameters; the sizes are those of the result.
 //! `slice_N`: operand `x`; parameters `start, step` for each axis, where a step may be negative; sizes are those of the
 //! result.
+//! `strided_N`: operand `x`, of any sizes; parameters are the place of the first element, and for each axis of the result how far
+//! apart neighbors lie.
 
 use crate::element::Word;
+use crate::lie::Lie;
 use crate::nest::{Nest, row_major};
 use crate::step::{arity, count, operand_like, read, require, result, write};
 use crate::tiles::flat;
@@ -17,6 +20,9 @@ pub(crate) struct Broadcast<T>(PhantomData<T>);
 
 /// Takes every so manieth element along each axis.
 pub(crate) struct Slice<T>(PhantomData<T>);
+
+/// Takes elements that lie at any fixed distances.
+pub(crate) struct Strided<T>(PhantomData<T>);
 
 impl<T: Word> Broadcast<T> {
     /// The kernel.
@@ -59,6 +65,43 @@ impl<T: Word> Slice<T> {
             steps[axis] = [step * distances[axis]];
         }
         Ok((Nest::new(&sizes, &steps), first))
+    }
+}
+
+impl<T: Word> Strided<T> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
+
+    /// The nest, and where its first element lies.
+    fn plan(step: &StepShape<'_>) -> Result<(Nest<1>, isize), Code> {
+        arity(step, 1, 1)?;
+        let (dtype, dims) = operand_like::<T>(step, 0)?;
+        let sizes = result(step, dtype)?;
+        require(step.params.len() == sizes.len() + 1)?;
+        let (mut params, mut all_sizes) = ([0; MAX_RANK + 1], [1; MAX_RANK]);
+        params[..step.params.len()].copy_from_slice(step.params);
+        all_sizes[..sizes.len()].copy_from_slice(&sizes);
+        let lie = Lie::new(&params, all_sizes, count(&dims))?;
+        Ok((Nest::new(&sizes, &lie.steps.map(|step| [step as isize])), lie.first as isize))
+    }
+}
+
+impl<T: Word> Kernel for Strided<T> {
+    fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
+        Self::plan(step).map(|_| ())
+    }
+
+    fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
+        0
+    }
+
+    fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
+        let (nest, first) = Self::plan(step)?;
+        fill::<T>(&nest, first, read(step, data.operands, 0)?, write(step, data.results)?, threads)
+    }
+
+    fn work(&self, step: &StepShape<'_>) -> Work {
+        Work::picking(step, 1)
     }
 }
 

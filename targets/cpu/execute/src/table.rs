@@ -26,7 +26,7 @@ use crate::rope::Rope;
 use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
 use crate::softmax::Softmax;
-use crate::strided::{Broadcast, Slice};
+use crate::strided::{Broadcast, Slice, Strided};
 use crate::top_k::TopK;
 use crate::transpose::Transpose;
 use crate::unary::{self, Unary};
@@ -336,6 +336,10 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("sqrt_bf16", &Unary::<unary::Sqrt, Bf16>::NEW),
     ("sqrt_f16", &Unary::<unary::Sqrt, F16>::NEW),
     ("sqrt_f32", &Unary::<unary::Sqrt, F32>::NEW),
+    ("strided_1", &Strided::<u8>::NEW),
+    ("strided_2", &Strided::<u16>::NEW),
+    ("strided_4", &Strided::<u32>::NEW),
+    ("strided_8", &Strided::<u64>::NEW),
     ("sub_bf16", &Binary::<binary::Sub, Bf16>::NEW),
     ("sub_f16", &Binary::<binary::Sub, F16>::NEW),
     ("sub_f32", &Binary::<binary::Sub, F32>::NEW),

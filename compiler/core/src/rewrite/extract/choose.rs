@@ -1,5 +1,6 @@
 //! The cheapest choice: first every class by its longest path alone, then one class at a time, as long as the sum over all
-//! values that are needed shrinks. Technology mapping for circuits does so, too (exact local area).
+//! values that are needed shrinks. Technology mapping for circuits does so, too (exact local area). What pays only when several
+//! classes are made of it is tried with all of them at once.
 
 use super::Candidates;
 use crate::rewrite::language::Node;
@@ -42,8 +43,13 @@ impl Choice {
             choice.form[root]?;
             choice.take(all, root);
         }
+        let shared = shared(all);
         for _ in 0..MOST_PASSES {
-            if !choice.improve(all) {
+            let mut better = choice.improve(all);
+            for users in &shared {
+                better |= choice.move_together(all, users);
+            }
+            if !better {
                 break;
             }
         }
@@ -118,6 +124,37 @@ impl Choice {
         better
     }
 
+    /// Gives several classes these forms, if the sum shrinks by it; whether it did.
+    fn move_together(&mut self, all: &Candidates, moves: &[(usize, usize)]) -> bool {
+        let (mut delta, mut moved) = (0.0, Vec::new());
+        for &(class, other) in moves {
+            let Some(form) = self.form[class].filter(|&form| form != other && self.users[class] > 0) else { continue };
+            if all.forms[class][other].children.iter().any(|&child| child == class || self.form[child].is_none()) {
+                continue;
+            }
+            delta += self.exchange(all, class, form, other);
+            moved.push((class, form, other));
+        }
+        let circle =
+            |&(class, _, other): &(usize, usize, usize)| self.leads_to(all, &all.forms[class][other].children, class);
+        if delta < -EQUAL && !moved.iter().any(circle) {
+            return true;
+        }
+        for &(class, form, other) in moved.iter().rev() {
+            self.exchange(all, class, other, form);
+        }
+        false
+    }
+
+    /// Gives a class another form; what the sum grows by.
+    fn exchange(&mut self, all: &Candidates, class: usize, old: usize, new: usize) -> f64 {
+        let (old, new_form) = (&all.forms[class][old], &all.forms[class][new]);
+        let needed: f64 = new_form.children.iter().map(|&child| self.take(all, child)).sum();
+        let freed: f64 = old.children.iter().map(|&child| self.release(all, child)).sum();
+        self.form[class] = Some(new);
+        new_form.cost + needed - old.cost - freed
+    }
+
     /// Whether the chosen forms of some classes need a class.
     fn leads_to(&self, all: &Candidates, from: &[usize], class: usize) -> bool {
         let (mut seen, mut stack) = (BTreeSet::new(), from.to_vec());
@@ -133,6 +170,25 @@ impl Choice {
         }
         false
     }
+}
+
+/// The most classes that are given a form at once.
+const MOST_TOGETHER: usize = 16;
+
+/// For each class that several others may be made of: these with the form that is.
+fn shared(all: &Candidates) -> Vec<Vec<(usize, usize)>> {
+    let mut users: Vec<Vec<(usize, usize)>> = vec![Vec::new(); all.classes.len()];
+    for (class, forms) in all.forms.iter().enumerate().filter(|(_, forms)| forms.len() > 1) {
+        for (place, form) in forms.iter().enumerate() {
+            for &child in &form.children {
+                if users[child].last().is_none_or(|&(last, _)| last != class) {
+                    users[child].push((class, place));
+                }
+            }
+        }
+    }
+    users.retain(|users| (2..=MOST_TOGETHER).contains(&users.len()));
+    users
 }
 
 /// The form of each class whose longest path of costs is the shortest. No form needs itself, since costs are not negative and
@@ -228,6 +284,16 @@ mod tests {
         let choice = Choice::cheapest(&shared).unwrap();
         assert_eq!(choice.form[0], Some(1));
         assert!((choice.cost(&shared) - optimum(&shared)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_pays_for_several_at_once_is_found() {
+        // 1, 2 and 3 by themselves, or as parts of 4.
+        let part = || vec![form(3.0, &[]), form(0.5, &[4])];
+        let all = all(vec![vec![form(1.0, &[1, 2, 3])], part(), part(), part(), vec![form(5.0, &[])]], &[0]);
+        let choice = Choice::cheapest(&all).unwrap();
+        assert!((choice.cost(&all) - 7.5).abs() < 1e-9, "{choice:?}");
+        assert!((optimum(&all) - 7.5).abs() < 1e-9);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
         left: "(div (mul ?x ?scale) ?y)",
         parts: &[],
         right: "(mul (div ?x ?y) ?scale)",
-        given: &[],
+        given: &["(real ?x)"],
         when: &["(constant ?scale)", "(not-constant ?y)"],
         numerics: Reassociate,
         kind: Normalize,

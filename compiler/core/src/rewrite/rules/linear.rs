@@ -1,10 +1,11 @@
 //! Products of matrices.
 
-use crate::rewrite::rule::Kind::Normalize;
+use crate::rewrite::rule::Kind::{Merge, Normalize};
 use crate::rewrite::rule::Rule;
-use crate::rewrite::rule::RuleNumerics::Reassociate;
+use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
 
 const WHY: &str = "scales of operands gather behind the product, where attention has its own";
+const MERGED: &str = "what attention reads of one value is one product";
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -28,5 +29,30 @@ pub(super) const RULES: &[Rule] = &[
         when: &["(not-constant ?y)"],
         numerics: Reassociate,
         kind: Normalize,
+    },
+    Rule {
+        name: "merge-queries-keys-values",
+        why: MERGED,
+        left: "q=(matmul ?x ?a) & k=(matmul ?x ?b) & v=(matmul ?x ?c)",
+        parts: &[],
+        right: "(=share (matmul ?x (=beside ?a ?b ?c)) ?a ?b ?c 0) & (=share (matmul ?x (=beside ?a ?b ?c)) ?a ?b ?c 1) & \
+                (=share (matmul ?x (=beside ?a ?b ?c)) ?a ?b ?c 2)",
+        given: &["(fits)"],
+        when: &["(constant ?a)", "(constant ?b)", "(constant ?c)", "(for-one-attention ?q ?k ?v)"],
+        numerics: Exact,
+        kind: Merge,
+    },
+    Rule {
+        name: "merge-biased-queries-keys-values",
+        why: MERGED,
+        left: "q=(add (matmul ?x ?a) ?o) & k=(add (matmul ?x ?b) ?p) & v=(add (matmul ?x ?c) ?r)",
+        parts: &[],
+        right: "(=share (add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r)) ?a ?b ?c 0) & \
+                (=share (add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r)) ?a ?b ?c 1) & \
+                (=share (add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r)) ?a ?b ?c 2)",
+        given: &["(fits)"],
+        when: &["(constant ?a)", "(constant ?b)", "(constant ?c)", "(for-one-attention ?q ?k ?v)"],
+        numerics: Exact,
+        kind: Merge,
     },
 ];

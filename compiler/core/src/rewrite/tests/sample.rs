@@ -4,7 +4,7 @@ use super::random::Random;
 use crate::rewrite::builder::{Builder, class, value};
 use crate::rewrite::language::{Facts, Forms, Head, Node, attr, known};
 use crate::rewrite::pattern::{Match, Pattern};
-use crate::rewrite::rule::ReadRule;
+use crate::rewrite::rule::{Place, ReadRule};
 use egg::Id;
 use m4c_ir::ValueId;
 use m4c_ops::build::Build;
@@ -136,8 +136,7 @@ const VALUES: [Hint; 4] =
 /// A left side in an e-graph of its own, with what its names stand for.
 pub(super) struct Sample {
     pub(super) forms: Forms,
-    pub(super) root: Id,
-    pub(super) found: Match,
+    pub(super) place: Place,
 }
 
 struct Sampler<'a> {
@@ -181,10 +180,17 @@ pub(super) fn sample(rule: &ReadRule, random: &mut Random) -> Option<Sample> {
         [sampler.random.between(0, 7) as usize];
     sampler.dtype = if dtype.is_float() { dtype } else { DType::F32 };
     let wanted = Fact::new(dtype, shape);
-    let root = sampler.make(&rule.left, &wanted)?;
+    let mut roots = vec![sampler.make(&rule.left, &wanted)?];
+    for (beside, _) in &rule.beside {
+        let mut wanted = wanted.clone();
+        if let Some(last) = wanted.shape.last_mut() {
+            *last = Dim::from(sampler.size());
+        }
+        roots.push(sampler.make(beside, &wanted)?);
+    }
     sampler.forms.rebuild();
     let found = Match { classes: sampler.classes, numbers: sampler.numbers, inside: sampler.inside };
-    Some(Sample { forms: sampler.forms, root, found })
+    Some(Sample { forms: sampler.forms, place: Place { roots, found } })
 }
 
 fn numbers_of(fact: &Fact) -> Option<Vec<i64>> {

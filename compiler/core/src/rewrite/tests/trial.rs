@@ -89,19 +89,18 @@ fn evaluated(
 
 /// One trial of a rule; a condition may be left out.
 pub(super) fn trial(rule: &ReadRule, without: Option<&str>, random: &mut Random) -> Outcome {
-    let Some(Sample { mut forms, root, found }) = sample(rule, random) else { return Outcome::NoSample };
-    if rule.matches(&forms, forms.find(root)).is_empty() {
+    let Some(Sample { mut forms, place }) = sample(rule, random) else { return Outcome::NoSample };
+    if rule.left.matches(&forms, forms.find(place.roots[0]), rule.names.len()).is_empty() {
         // What is known of its operands was computed at once.
         return Outcome::NoSample;
     }
-    let texts = rule.rule.given.iter().chain(rule.rule.when);
-    let conditions = rule.given.iter().chain(&rule.when).zip(texts);
-    for (condition, text) in conditions {
-        if Some(*text) != without && !condition.holds(&forms, root, &found) {
+    // Both sides are equal whether the rule pays or not.
+    for (condition, text) in rule.given.iter().zip(rule.rule.given) {
+        if Some(*text) != without && !condition.holds(&forms, &place.found) {
             return Outcome::Refused(text);
         }
     }
-    let built = match rule.build(&mut forms, root, &found) {
+    let built = match rule.build(&mut forms, &place) {
         Ok(built) => built,
         Err(Refused::Condition(text)) => return Outcome::Refused(text),
         Err(refused @ (Refused::Right | Refused::Fact)) => {
@@ -114,16 +113,17 @@ pub(super) fn trial(rule: &ReadRule, without: Option<&str>, random: &mut Random)
     let facts: Vec<Fact> = forms.analysis.inputs.iter().map(|(_, fact)| fact.clone()).collect();
     let inputs: Vec<Tensor> = facts.iter().map(|fact| elements(fact, exact, random)).collect();
     let mut done = BTreeMap::new();
-    let left = evaluated(&forms, root, &inputs, &mut done);
-    let right = evaluated(&forms, built, &inputs, &mut done);
-    let (Some(left), Some(right)) = (left, right) else { return Outcome::NotBuilt };
-    let dtype = known(&forms, root).map_or(DType::F32, |known| known.fact.dtype);
     let rounds = rule.left.operators().len().max(1) as f64;
-    if equal(&left, &right, exact, rounds * Numerics::Accumulated.tolerance(dtype)) {
-        Outcome::Equal
-    } else {
-        Outcome::Differs(format!("{left:?}\n{right:?}"))
+    for (&root, &built) in place.roots.iter().zip(&built) {
+        let left = evaluated(&forms, root, &inputs, &mut done);
+        let right = evaluated(&forms, built, &inputs, &mut done);
+        let (Some(left), Some(right)) = (left, right) else { return Outcome::NotBuilt };
+        let dtype = known(&forms, root).map_or(DType::F32, |known| known.fact.dtype);
+        if !equal(&left, &right, exact, rounds * Numerics::Accumulated.tolerance(dtype)) {
+            return Outcome::Differs(format!("{left:?}\n{right:?}"));
+        }
     }
+    Outcome::Equal
 }
 
 /// Each operator of the left side may round.

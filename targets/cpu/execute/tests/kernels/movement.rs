@@ -108,6 +108,40 @@ fn slice_refuses_what_lies_outside() {
 }
 
 #[test]
+fn strided_takes_what_lies_at_any_distances() {
+    let mut random = Random(6);
+    for bytes in WIDTHS {
+        for _ in 0..80 {
+            let (rows, heads, width) = (random.below(6), 1 + random.below(4), 1 + random.below(20));
+            let (rest, first) = (random.below(9), random.below(5));
+            let row = first + heads * width + rest;
+            let x = random.words(bytes, &[rows, row]);
+            // A transposition of a part of each row.
+            let to = [heads, rows, width];
+            let params = [first, width, row, 1].map(|param| param as i64);
+            let first_row_exists = if rows == 0 { [0; 4] } else { params };
+            let out = run(&format!("strided_{bytes}"), &[Some(&x)], x.dtype, &to, &first_row_exists).unwrap();
+            for at in 0..count(&to) {
+                let index = coordinates(&to, at);
+                let from = index[1] * row + first + index[0] * width + index[2];
+                assert_eq!(out.element(at), x.element(from), "{to:?} {params:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn strided_refuses_what_lies_outside() {
+    let good = |to: &[usize], params: &[i64]| {
+        accepts("strided_4", &[Some(shape(DType::F32, &[2, 5]))], &[shape(DType::F32, to)], params)
+    };
+    assert!(good(&[10], &[0, 1]) && good(&[5, 2], &[0, 1, 5]) && good(&[2], &[4, 5]) && good(&[1], &[9, i64::MAX]));
+    assert!(good(&[3, 4], &[0, 0, 1]) && good(&[0, 4], &[0, 99, 1]));
+    assert!(!good(&[10], &[1, 1]) && !good(&[2], &[5, 5]) && !good(&[2], &[0, i64::MAX]) && !good(&[2], &[0, -1]));
+    assert!(!good(&[2], &[-1, 1]) && !good(&[2], &[0]) && !good(&[2], &[0, 1, 1]) && !good(&[1], &[10, 1]));
+}
+
+#[test]
 fn concat_puts_one_after_the_other() {
     let mut random = Random(5);
     for bytes in WIDTHS {
