@@ -12,6 +12,7 @@ mod console;
 mod dependencies;
 mod engine;
 mod execute;
+mod extraction;
 mod fail_on;
 mod inputs;
 mod limits;

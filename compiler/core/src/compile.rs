@@ -9,7 +9,7 @@ use crate::onnx::{DataFiles, ModelFile};
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
-use crate::rewrite::{Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted};
+use crate::rewrite::{ExtractionReport, Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted};
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
@@ -71,6 +71,9 @@ pub struct ProgramReport {
     /// What rewriting did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewriting: Option<RewritingReport>,
+    /// How good the choice of forms is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extraction: Option<ExtractionReport>,
     /// Time of each phase in seconds.
     pub seconds: Vec<(String, f64)>,
 }
@@ -184,6 +187,7 @@ fn graphs(
     last: Phase,
     observer: &mut dyn Observer,
 ) -> Result<Graphs, Diagnostics> {
+    project.extraction.available()?;
     let mut report = ProgramReport { name: source.name.clone(), ..ProgramReport::default() };
     let file = ModelFile::open_with(&source.model, files)?;
     let mut diagnostics = Diagnostics::new();
@@ -212,8 +216,14 @@ fn graphs(
             Ok(smallest)
         })?;
         if let Some(all) = all.filter(|_| last >= Phase::Extract) {
-            graph = timed(Phase::Extract, &mut report, observer, || all.extract(&Targeted(target)))?;
+            let mut choice = None;
+            graph = timed(Phase::Extract, &mut report, observer, || {
+                let (graph, report) = all.extract(&Targeted(target), project.extraction)?;
+                choice = Some(report);
+                Ok(graph)
+            })?;
             report.rewriting = Some(all.report());
+            report.extraction = choice;
             if let Some(warning) = all.too_large(&source.name) {
                 diagnostics.push(warning);
             }
@@ -293,7 +303,8 @@ fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
     let states = project.states.iter().map(state);
     let target = format!("--target {}", target.profile().id);
     let numerics = format!("--numerics {}", project.numerics.map_or("none", RuleNumerics::name));
-    [target, numerics].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
+    let extract = format!("--extract {}", project.extraction.name());
+    [target, numerics, extract].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
 }
 
 /// Common settings of dimensions that the program has, then its own. A name that it lacks is an error where it is the

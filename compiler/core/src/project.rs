@@ -1,7 +1,7 @@
 //! What to compile: one model, or the programs that an `m4.toml` joins.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
-use crate::rewrite::RuleNumerics;
+use crate::rewrite::{Extraction, RuleNumerics};
 use crate::states::{PortPattern, StateDeclaration};
 use m4c_ir::Range;
 use serde::Deserialize;
@@ -20,6 +20,8 @@ pub struct Project {
     pub states: Vec<StateDeclaration>,
     /// How far rewriting may change numbers; without it nothing is rewritten.
     pub numerics: Option<RuleNumerics>,
+    /// How the forms of values are chosen.
+    pub extraction: Extraction,
 }
 
 /// A program and the model it comes from.
@@ -142,6 +144,7 @@ impl Project {
             dims,
             states: Vec::new(),
             numerics: Some(RuleNumerics::Reassociate),
+            extraction: Extraction::default(),
         }
     }
 
@@ -190,8 +193,8 @@ impl Project {
         }
         let states = manifest.state.iter().map(|(name, table)| state(name, table, text, path, &mut diagnostics));
         let states = states.collect();
-        let numerics = Some(RuleNumerics::Reassociate);
-        diagnostics.finish(Project { programs, dims: common, states, numerics }).map(|(project, _)| project)
+        let (numerics, extraction) = (Some(RuleNumerics::Reassociate), Extraction::default());
+        diagnostics.finish(Project { programs, dims: common, states, numerics, extraction }).map(|(project, _)| project)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::comparison::{Comparison, compare};
 use crate::console::Console;
 use crate::engine::{self, EngineName, interpreter};
 use crate::execute::{Execution, default_threads};
+use crate::extraction::Extract;
 use crate::inputs::{InputArguments, only_with_random};
 use crate::numerics::Numerics;
 use crate::phase::GraphPhase;
@@ -50,6 +51,10 @@ pub(crate) struct Verify {
     /// How far rewriting may change numbers
     #[arg(long, value_name = "CLASS", default_value = "reassociate", help_heading = "Rewriting")]
     numerics: Numerics,
+
+    /// How to choose between equal forms of a value
+    #[arg(long, value_name = "WAY", default_value = "greedy", help_heading = "Rewriting")]
+    extract: Extract,
 
     /// Also interpret the graph after every phase, to find the one at fault
     #[arg(long, help_heading = "What to compare")]
@@ -98,6 +103,7 @@ impl Verify {
         }
         let (mut project, name) = chosen::project(&self.model, self.program.as_deref(), &self.dim)?;
         project.numerics = self.numerics.class();
+        project.extraction = self.extract.extraction();
         let target = self.target.target()?;
         let folder = chosen::folder()?;
         let path = folder.path().join("verify.m4fw");

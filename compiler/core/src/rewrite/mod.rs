@@ -18,7 +18,7 @@ mod saturate;
 mod template;
 
 pub use explain::{FormVerdict, RefusedRule, ValueExplanation};
-pub use extract::{Prices, Smallest, Targeted};
+pub use extract::{Extraction, ExtractionReport, Prices, Smallest, Targeted};
 pub use pieces::{BlockReport, Rewriting, RewritingReport};
 pub use rule::{Kind, Rule, RuleNumerics};
 pub use saturate::{Saturation, Stop};

@@ -1,6 +1,6 @@
 //! A graph rewritten piece by piece: blocks that repeat are saturated once, and extracted once for each target.
 
-use super::extract::Prices;
+use super::extract::{Extraction, ExtractionReport, Prices};
 use super::rule::{ReadRule, RuleNumerics};
 use super::saturate::Saturation;
 use super::{Saturated, inside, rules, saturate};
@@ -71,16 +71,29 @@ impl Rewriting {
         Ok((Rewriting { cut, pieces }, chosen))
     }
 
-    /// The graph of the cheapest forms.
+    /// The graph of the forms that are chosen in some way, and how good the choice is.
     ///
     /// # Errors
-    /// Where they make a graph that is not well formed, which is a bug.
-    pub fn extract(&self, prices: &dyn Prices) -> Result<Graph, Diagnostics> {
-        let made = self.cut.pieces().zip(&self.pieces).map(|(whole, piece)| match piece {
-            Piece::Forms(forms) => forms.extract(prices),
-            Piece::Kept(_) => Ok(whole.clone()),
-        });
-        self.cut.join(made.collect::<Result<_, _>>()?)
+    /// Where this way was not built, or the forms make a graph that is not well formed, which is a bug.
+    pub fn extract(
+        &self,
+        prices: &dyn Prices,
+        extraction: Extraction,
+    ) -> Result<(Graph, ExtractionReport), Diagnostics> {
+        let mut report = ExtractionReport::none(extraction);
+        let occurrences = self.cut.blocks().map(|block| block.occurrences).chain([1]);
+        let mut made = Vec::new();
+        for ((whole, piece), occurrences) in self.cut.pieces().zip(&self.pieces).zip(occurrences) {
+            made.push(match piece {
+                Piece::Forms(forms) => {
+                    let (graph, own) = forms.extract_by(prices, extraction)?;
+                    report.add(&own, occurrences);
+                    graph
+                }
+                Piece::Kept(_) => whole.clone(),
+            });
+        }
+        Ok((self.cut.join(made)?, report))
     }
 
     /// A warning where pieces were left as they are.

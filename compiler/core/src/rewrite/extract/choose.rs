@@ -38,11 +38,9 @@ fn ordered(cost: f64) -> u64 {
 impl Choice {
     /// The cheapest choice; none where a root has no form that does not need itself.
     pub(super) fn cheapest(all: &Candidates) -> Option<Choice> {
-        let mut choice = Choice { form: shortest(all), users: vec![0; all.classes.len()] };
-        for &root in &all.roots {
-            choice.form[root]?;
-            choice.take(all, root);
-        }
+        let form = shortest(all);
+        all.roots.iter().try_for_each(|&root| form[root].map(|_| ()))?;
+        let mut choice = Choice::of(all, form);
         let shared = shared(all);
         for _ in 0..MOST_PASSES {
             let mut better = choice.improve(all);
@@ -56,8 +54,16 @@ impl Choice {
         Some(choice)
     }
 
+    /// The choice of some forms, which have no circles.
+    pub(super) fn of(all: &Candidates, form: Vec<Option<usize>>) -> Choice {
+        let mut choice = Choice { form, users: vec![0; all.classes.len()] };
+        all.roots.iter().for_each(|&root| {
+            choice.take(all, root);
+        });
+        choice
+    }
+
     /// The sum of the costs of all classes that are needed.
-    #[cfg(test)]
     pub(super) fn cost(&self, all: &Candidates) -> f64 {
         let needed = (0..all.classes.len()).filter(|&class| self.users[class] > 0);
         needed.filter_map(|class| Some(all.forms[class][self.form[class]?].cost)).sum()
@@ -229,21 +235,21 @@ fn shortest(all: &Candidates) -> Vec<Option<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::rewrite::language::Head;
     use egg::Id;
 
-    fn form(cost: f64, children: &[usize]) -> Candidate {
+    pub(in crate::rewrite::extract) fn form(cost: f64, children: &[usize]) -> Candidate {
         Candidate { node: Node { head: Head::Absent, children: Vec::new() }, cost, children: children.to_vec() }
     }
 
-    fn all(forms: Vec<Vec<Candidate>>, roots: &[usize]) -> Candidates {
+    pub(in crate::rewrite::extract) fn all(forms: Vec<Vec<Candidate>>, roots: &[usize]) -> Candidates {
         Candidates { classes: (0..forms.len()).map(Id::from).collect(), forms, roots: roots.to_vec() }
     }
 
     /// The cheapest of all choices without circles.
-    fn optimum(all: &Candidates) -> f64 {
+    pub(in crate::rewrite::extract) fn optimum(all: &Candidates) -> f64 {
         let count: usize = all.forms.iter().map(Vec::len).product();
         let costs = (0..count).filter_map(|mut number| {
             let mut form = Vec::new();
@@ -251,18 +257,13 @@ mod tests {
                 form.push(Some(number % forms.len()));
                 number /= forms.len();
             }
-            let mut choice = Choice { form, users: vec![0; all.classes.len()] };
+            let choice = Choice::of(all, form);
             let circle = |class: usize| {
                 let form = &all.forms[class][choice.form[class]?];
                 choice.leads_to(all, &form.children, class).then_some(())
             };
-            if (0..all.classes.len()).any(|class| circle(class).is_some()) {
-                return None;
-            }
-            all.roots.iter().for_each(|&root| {
-                choice.take(all, root);
-            });
-            Some(choice.cost(all))
+            let mut needed = (0..all.classes.len()).filter(|&class| choice.users[class] > 0);
+            if needed.any(|class| circle(class).is_some()) { None } else { Some(choice.cost(all)) }
         });
         costs.fold(f64::INFINITY, f64::min)
     }
@@ -304,13 +305,17 @@ mod tests {
         assert!(Choice::cheapest(&all(vec![vec![form(0.0, &[0])]], &[0])).is_none());
     }
 
-    #[test]
-    fn the_choice_is_near_the_optimum() {
-        let mut seed = 7u64;
-        let mut random = |below: u64| {
+    /// Numbers below a limit each.
+    pub(in crate::rewrite::extract) fn random(mut seed: u64) -> impl FnMut(u64) -> u64 {
+        move |below| {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (seed >> 33) % below
-        };
+        }
+    }
+
+    #[test]
+    fn the_choice_is_near_the_optimum() {
+        let mut random = random(7);
         let (mut sum, mut best) = (0.0, 0.0);
         for _ in 0..200 {
             let forms = (0..7usize)

@@ -2,7 +2,6 @@
 
 use super::Candidates;
 use super::choose::{Candidate, Choice};
-use super::price::Prices;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::rewrite::Saturated;
 use crate::rewrite::language::{Head, application, known};
@@ -16,7 +15,7 @@ impl Saturated {
         &self,
         candidates: &Candidates,
         choice: &Choice,
-        prices: &dyn Prices,
+        body: &mut dyn FnMut(usize) -> Result<Graph, Diagnostics>,
     ) -> Result<Graph, Diagnostics> {
         let mut result = self.graph.empty_copy();
         let mut values: BTreeMap<usize, ValueId> = BTreeMap::new();
@@ -37,7 +36,7 @@ impl Saturated {
                 let value_of =
                     |child: Id| places.get(&self.loaded.forms.find(child)).and_then(|place| values.get(place));
                 let value =
-                    self.emit_one(&mut result, candidates.classes[class], form, &|id| value_of(id).copied(), prices)?;
+                    self.emit_one(&mut result, candidates.classes[class], form, &|id| value_of(id).copied(), body)?;
                 values.insert(class, value);
             }
         }
@@ -131,7 +130,7 @@ impl Saturated {
         id: Id,
         form: &Candidate,
         value_of: &dyn Fn(Id) -> Option<ValueId>,
-        prices: &dyn Prices,
+        body: &mut dyn FnMut(usize) -> Result<Graph, Diagnostics>,
     ) -> Result<ValueId, Diagnostics> {
         let forms = &self.loaded.forms;
         let missing = || broken(&["a form lacks what it needs".to_string()]);
@@ -142,7 +141,7 @@ impl Saturated {
             }
             Head::Scan(place) => {
                 let mut scan = forms.analysis.scans[place as usize].clone();
-                scan.body = self.bodies[place as usize].extract(prices)?;
+                scan.body = body(place as usize)?;
                 let operands: Vec<_> = form.node.children.iter().map(|&child| value_of(child)).collect();
                 result.add_scan_alone(scan, &operands)
             }

@@ -2,10 +2,14 @@
 
 mod choose;
 mod emit;
+#[cfg(feature = "optimal-extraction")]
+mod optimal;
 mod price;
+mod report;
 
 pub(super) use price::usual_sizes;
 pub use price::{Prices, Smallest, Targeted};
+pub use report::{Extraction, ExtractionReport};
 
 use super::Saturated;
 use super::language::{Data, Head, Node};
@@ -25,17 +29,57 @@ pub(super) struct Candidates {
     pub(super) roots: Vec<usize>,
 }
 
+/// The choice of one way, beginning with the greedy one.
+fn chosen(
+    candidates: &Candidates,
+    greedy: Choice,
+    extraction: Extraction,
+) -> Result<(Choice, ExtractionReport), Diagnostics> {
+    let mut report = ExtractionReport::of(candidates, greedy.cost(candidates));
+    match extraction {
+        Extraction::Greedy => Ok((greedy, report)),
+        #[cfg(feature = "optimal-extraction")]
+        Extraction::Optimal => {
+            let optimum = optimal::optimum(candidates, greedy);
+            report.cost = optimum.choice.cost(candidates);
+            report.bound = Some(optimum.bound);
+            report.proved = optimum.proved;
+            Ok((optimum.choice, report))
+        }
+        #[cfg(not(feature = "optimal-extraction"))]
+        Extraction::Optimal => Err(report::not_built().into()),
+    }
+}
+
 impl Saturated {
     /// The graph of the cheapest forms.
     ///
     /// # Errors
     /// Where they make a graph that is not well formed, which is a bug.
     pub fn extract(&self, prices: &dyn Prices) -> Result<Graph, Diagnostics> {
-        let (candidates, choice) = self.choice(prices)?;
-        self.emit(&candidates, &choice, prices)
+        Ok(self.extract_by(prices, Extraction::Greedy)?.0)
     }
 
-    /// The forms that may be chosen, and the cheapest choice.
+    /// The graph of the forms that are chosen in some way, and how good the choice is.
+    ///
+    /// # Errors
+    /// Where this way was not built, or the forms make a graph that is not well formed, which is a bug.
+    pub fn extract_by(
+        &self,
+        prices: &dyn Prices,
+        extraction: Extraction,
+    ) -> Result<(Graph, ExtractionReport), Diagnostics> {
+        let (candidates, greedy) = self.choice(prices)?;
+        let (choice, mut report) = chosen(&candidates, greedy, extraction)?;
+        let graph = self.emit(&candidates, &choice, &mut |body| {
+            let (graph, own) = self.bodies[body].extract_by(prices, extraction)?;
+            report.add(&own, 1);
+            Ok(graph)
+        })?;
+        Ok((graph, report))
+    }
+
+    /// The forms that may be chosen, and the greedy choice.
     pub(super) fn choice(&self, prices: &dyn Prices) -> Result<(Candidates, Choice), Diagnostics> {
         let candidates = self.candidates(prices);
         match Choice::cheapest(&candidates) {

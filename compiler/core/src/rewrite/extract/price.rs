@@ -10,7 +10,7 @@ use m4c_target::{NodeView, Target};
 /// A symbol without an upper limit is taken to be this.
 const USUAL_SIZE: i64 = 64;
 /// What a form costs beyond all others that its target does not take: seconds.
-const NOT_TAKEN: f64 = 1e3;
+pub(super) const NOT_TAKEN: f64 = 1e3;
 /// What known values cost: seconds for each byte, since they only take room.
 const STORED: f64 = 1e-15;
 /// What every form costs, so that none comes for nothing.
