@@ -4,6 +4,7 @@ mod bench;
 mod builds;
 mod compile;
 mod diff;
+mod extraction;
 mod harness;
 mod hostile;
 mod information;

@@ -21,7 +21,7 @@ pub(super) struct Optimum {
 /// The cheapest choice, or one that is known where none better is found within the limits.
 pub(super) fn optimum(all: &Candidates, known: Choice) -> Optimum {
     let most = known.cost(all);
-    let open = Open::of(all, most);
+    let open = Open::of(all, &known);
     let mut form: Vec<Option<usize>> = (0..all.classes.len()).map(|class| open.fixed(class)).collect();
     let fixed = form.iter().enumerate().filter_map(|(class, form)| Some(open.cost(class, (*form)?)));
     let (mut bound, mut proved, mut whole) = (fixed.sum::<f64>(), true, true);

@@ -1,11 +1,15 @@
 //! What is left to decide: forms that an optimum may have, and which classes must be decided together.
 
 use super::super::Candidates;
+use super::super::choose::Choice;
 use super::super::price::NOT_TAKEN;
 use petgraph::Graph;
 use petgraph::algo::kosaraju_scc;
 use petgraph::unionfind::UnionFind;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+/// How many forms are visited to find what every choice needs: beyond that a part may be larger than it had to be.
+const FORMS_OF_CHECKS: usize = 50_000_000;
 
 /// What is left to decide.
 pub(super) struct Open<'a> {
@@ -19,8 +23,9 @@ pub(super) struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    /// The forms that a choice may have that costs no more than `most`.
-    pub(super) fn of(all: &'a Candidates, most: f64) -> Open<'a> {
+    /// The forms that a choice may have that costs no more than a known one.
+    pub(super) fn of(all: &'a Candidates, known: &Choice) -> Open<'a> {
+        let most = known.cost(all);
         let limit = if most < NOT_TAKEN { most * (1.0 + 1e-9) } else { f64::INFINITY };
         let count = all.classes.len();
         let own = |class: usize| {
@@ -30,16 +35,16 @@ impl<'a> Open<'a> {
         let forms = (0..count).map(|class| own(class).collect()).collect();
         let mut open = Open { all, forms, needed: vec![false; count], component: vec![0; count] };
         // What can do without forms that the target does not take does so in every optimum: one costs more than all others.
-        let taken = open.computable(|cost| cost < NOT_TAKEN);
+        let taken = open.computable(|class, place| all.forms[class][place].cost < NOT_TAKEN);
         for class in (0..count).filter(|&class| taken[class]) {
             open.forms[class].retain(|&place| all.forms[class][place].cost < NOT_TAKEN);
         }
-        let computable = open.computable(|_| true);
+        let computable = open.computable(|_, _| true);
         for class in 0..count {
             open.forms[class].retain(|&place| all.forms[class][place].children.iter().all(|&child| computable[child]));
         }
         open.leave_what_is_reached();
-        open.find_needed();
+        open.find_needed(known);
         open.find_components();
         open
     }
@@ -77,32 +82,34 @@ impl<'a> Open<'a> {
         !self.forms[class].is_empty() && self.fixed(class).is_none()
     }
 
-    /// Which classes have a form without circles, of forms of some costs.
-    fn computable(&self, may: impl Fn(f64) -> bool) -> Vec<bool> {
+    /// Which classes have a form without circles, of some forms.
+    fn computable(&self, may: impl Fn(usize, usize) -> bool) -> Vec<bool> {
         let count = self.forms.len();
         let mut users: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
-        let mut missing = BTreeMap::new();
+        let mut missing: Vec<Vec<usize>> = Vec::with_capacity(count);
         let (mut done, mut ready) = (vec![false; count], Vec::new());
         for class in 0..count {
-            for &place in self.forms[class].iter().filter(|&&place| may(self.cost(class, place))) {
-                let children: BTreeSet<usize> = self.children(class, place).iter().copied().collect();
-                children.iter().for_each(|&child| users[child].push((class, place)));
-                if children.is_empty() {
-                    ready.push(class);
+            let mut own = Vec::with_capacity(self.forms[class].len());
+            for (number, &place) in self.forms[class].iter().enumerate() {
+                let children = self.children(class, place);
+                own.push(children.len());
+                if may(class, place) {
+                    children.iter().for_each(|&child| users[child].push((class, number)));
+                    if children.is_empty() {
+                        ready.push(class);
+                    }
                 }
-                missing.insert((class, place), children.len());
             }
+            missing.push(own);
         }
         while let Some(class) = ready.pop() {
             if std::mem::replace(&mut done[class], true) {
                 continue;
             }
-            for user in &users[class] {
-                if let Some(missing) = missing.get_mut(user) {
-                    *missing -= 1;
-                    if *missing == 0 {
-                        ready.push(user.0);
-                    }
+            for &(user, number) in &users[class] {
+                missing[user][number] -= 1;
+                if missing[user][number] == 0 {
+                    ready.push(user);
                 }
             }
         }
@@ -122,9 +129,25 @@ impl<'a> Open<'a> {
         }
     }
 
-    /// Roots, and what all forms of a needed class need.
-    fn find_needed(&mut self) {
-        let mut stack = self.all.roots.clone();
+    /// What no root can be computed without.
+    fn find_needed(&mut self, known: &Choice) {
+        self.need(self.all.roots.clone());
+        let forms: usize = self.forms.iter().map(Vec::len).sum();
+        let mut checks = FORMS_OF_CHECKS / forms.max(1);
+        for class in (0..self.forms.len()).filter(|&class| known.users[class] > 0) {
+            if self.needed[class] || checks == 0 {
+                continue;
+            }
+            checks -= 1;
+            let without = self.computable(|other, _| other != class);
+            if self.all.roots.iter().any(|&root| !without[root]) {
+                self.need(vec![class]);
+            }
+        }
+    }
+
+    /// Marks needed classes, and what all forms of one need.
+    fn need(&mut self, mut stack: Vec<usize>) {
         while let Some(class) = stack.pop() {
             if std::mem::replace(&mut self.needed[class], true) {
                 continue;
