@@ -1,6 +1,6 @@
 //! Numbers, powers and casts.
 
-use crate::rewrite::rule::Kind::Normalize;
+use crate::rewrite::rule::Kind::{Explore, Normalize};
 use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
 use crate::rewrite::rule::{Rule, RuleNumerics};
 
@@ -45,9 +45,9 @@ pub(super) const RULES: &[Rule] = &[
         parts: &[],
         right: "(mul (mul ?x ?y) $a)",
         given: &[],
-        when: &["(not-constant ?y)"],
+        when: &[],
         numerics: Reassociate,
-        kind: Normalize,
+        kind: Explore,
     },
     rule("mul-reciprocal", "one spelling of quotients", ["(mul ?x (div 1 ?y))", "(div ?x ?y)"], Reassociate),
     Rule {
@@ -57,15 +57,21 @@ pub(super) const RULES: &[Rule] = &[
         parts: &[],
         right: "(mul (div ?x ?y) ?scale)",
         given: &["(real ?x)"],
-        when: &["(constant ?scale)", "(not-constant ?y)"],
+        when: &["(constant ?scale)"],
         numerics: Reassociate,
-        kind: Normalize,
+        kind: Explore,
     },
     rule("pow-one", "a power of 1 is its base", ["(pow ?x 1)", "?x"], Exact),
     rule("pow-two", "one spelling of squares", ["(pow ?x 2)", "(mul ?x ?x)"], Reassociate),
-    rule("pow-three", "one spelling of cubes", ["(pow ?x 3)", "(mul (mul ?x ?x) ?x)"], Reassociate),
+    Rule {
+        kind: Explore,
+        ..rule("pow-three", "two products for a power", ["(pow ?x 3)", "(mul (mul ?x ?x) ?x)"], Reassociate)
+    },
     rule("pow-half", "one spelling of roots", ["(pow ?x 0.5)", "(sqrt ?x)"], Reassociate),
-    rule("pow-minus-half", "one spelling of inverse roots", ["(pow ?x -0.5)", "(div 1 (sqrt ?x))"], Reassociate),
+    Rule {
+        kind: Explore,
+        ..rule("pow-minus-half", "norms divide by a root", ["(pow ?x -0.5)", "(div 1 (sqrt ?x))"], Reassociate)
+    },
     Rule {
         name: "select-not",
         why: "a condition that is turned round",

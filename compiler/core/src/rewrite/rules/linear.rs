@@ -1,6 +1,6 @@
 //! Products of matrices.
 
-use crate::rewrite::rule::Kind::{Merge, Normalize};
+use crate::rewrite::rule::Kind::{Explore, Merge};
 use crate::rewrite::rule::Rule;
 use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
 
@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         given: &[],
         when: &["(not-constant ?y)"],
         numerics: Reassociate,
-        kind: Normalize,
+        kind: Explore,
     },
     Rule {
         name: "matmul-scale-right",
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         given: &[],
         when: &["(not-constant ?y)"],
         numerics: Reassociate,
-        kind: Normalize,
+        kind: Explore,
     },
     Rule {
         name: "merge-queries-keys-values",

@@ -1,7 +1,10 @@
 //! Rules are tested by being in a table; saturation and extraction on graphs.
 
+mod direction;
+mod growth;
 mod pieces;
 mod planted;
+mod profit;
 mod random;
 mod sample;
 mod soundness;

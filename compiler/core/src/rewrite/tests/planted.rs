@@ -1,9 +1,12 @@
 //! Wrong rules of different kinds, which the tests of rules must catch.
 
+use super::direction::{directed, ends, where_applied};
+use super::growth::grows_little;
+use super::profit::changes_a_choice;
 use super::soundness::{read, tried};
-use crate::rewrite::rule::Kind::Normalize;
+use crate::rewrite::rule::Kind::{Normalize, Recognize};
 use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
-use crate::rewrite::rule::{Rule, RuleNumerics};
+use crate::rewrite::rule::{ReadRule, Rule, RuleNumerics};
 
 const fn wrong(
     name: &'static str,
@@ -57,5 +60,94 @@ static PLANTED: &[Rule] = &[
 fn wrong_rules_are_caught() {
     let missed: Vec<&str> =
         PLANTED.iter().filter(|rule| tried(&read(rule), None, 4000).is_ok()).map(|rule| rule.name).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// Sound rules of the wrong kind.
+static ASTRAY: &[Rule] = &[
+    wrong("spelled-out", "two operators for one", ["(mul ?x -1)", "(mul (mul ?x 0.5) -2)"], Reassociate),
+    wrong(
+        "broadcast-first",
+        "more elements, as many operators",
+        ["(broadcast (exp ?x) ?n)", "(exp (broadcast ?x ?n))"],
+        Exact,
+    ),
+    Rule {
+        kind: Recognize,
+        ..wrong(
+            "more-than-it-was",
+            "a composite and what is left",
+            ["(mul ?x (exp ?x))", "(mul (gelu ?x) (exp ?x))"],
+            Exact,
+        )
+    },
+];
+
+#[test]
+fn rules_that_cost_more_are_caught() {
+    let missed: Vec<&str> = ASTRAY.iter().filter(|rule| directed(&read(rule)).is_ok()).map(|rule| rule.name).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// Sets of sound rules, each of which leads round in a circle, or on without end.
+static CIRCLES: &[&[Rule]] = &[
+    &[
+        wrong("outward", "a factor moves out", ["(mul (mul ?x $a) ?y)", "(mul (mul ?x ?y) $a)"], Reassociate),
+        wrong("inward", "and in again", ["(mul (mul ?x ?y) $a)", "(mul (mul ?x $a) ?y)"], Reassociate),
+    ],
+    &[wrong("turned-round", "operands change places", ["(sub ?x ?y)", "(mul (sub ?y ?x) -1)"], Reassociate)],
+    &[
+        wrong("earlier", "negation before a product", ["(mul (mul ?x ?y) -1)", "(mul (mul ?x -1) ?y)"], Exact),
+        wrong("later", "negation of another operand", ["(mul (mul ?x -1) ?y)", "(mul (mul ?y -1) ?x)"], Exact),
+    ],
+    &[wrong("nothing-added", "one more each time", ["(exp ?x)", "(exp (mul ?x 1))"], Exact)],
+];
+
+#[test]
+fn rules_without_end_are_caught() {
+    for circle in CIRCLES {
+        let rules: Vec<ReadRule> = circle.iter().map(read).collect();
+        let ended =
+            where_applied(&rules[0], &mut |mut sample| ends(&mut sample.forms, sample.root, &rules).map(|()| true));
+        let how = ended.err().unwrap_or_default();
+        assert!(how.contains("lead back") || how.contains("without end"), "`{}`: {how}", circle[0].name);
+    }
+}
+
+/// Rules with a demand that changes nothing: it always holds, what is needed for equality says it already, or what is chosen is
+/// the same in any case.
+static IDLE: &[Rule] = &[
+    Rule { when: &["(fits)"], ..wrong("always", "nothing is asked", ["(mul ?x 1)", "?x"], Exact) },
+    Rule {
+        given: &["(identity ?p)"],
+        when: &["(identity ?p)"],
+        ..wrong("twice", "the same is asked twice", ["(transpose ?x ?p)", "?x"], Exact)
+    },
+    Rule {
+        when: &["(rank-4 ?x)"],
+        ..wrong("never-chosen", "the right side costs more", ["(tanh ?x)", "(tanh (mul ?x 1))"], Exact)
+    },
+];
+
+#[test]
+fn idle_demands_are_caught() {
+    let missed: Vec<&str> =
+        IDLE.iter().filter(|rule| changes_a_choice(rule, rule.when[0])).map(|rule| rule.name).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+    static NEEDED: Rule =
+        Rule { when: &["(rank-4 ?x)"], ..wrong("needed", "only some", ["(tanh (tanh ?x))", "(tanh ?x)"], Exact) };
+    assert!(changes_a_choice(&NEEDED, NEEDED.when[0]));
+}
+
+/// Sound rules that find what they made.
+static GROWING: &[Rule] = &[
+    wrong("nothing-added", "without end", ["(exp ?x)", "(exp (mul ?x 1))"], Exact),
+    wrong("all-orders", "every subset of a sum", ["(add (add ?x ?y) ?z)", "(add ?x (add ?y ?z))"], Reassociate),
+    wrong("all-factors", "every product of factors", ["(mul (mul ?x ?y) ?z)", "(mul (mul ?x ?z) ?y)"], Reassociate),
+];
+
+#[test]
+fn rules_that_grow_are_caught() {
+    let missed: Vec<&str> = GROWING.iter().filter(|rule| grows_little(rule).is_ok()).map(|rule| rule.name).collect();
     assert!(missed.is_empty(), "{missed:?}");
 }
