@@ -5,6 +5,7 @@ mod builds;
 mod compile;
 mod diff;
 mod extraction;
+mod guide;
 mod harness;
 mod hostile;
 mod information;
