@@ -37,5 +37,6 @@ fn optimal_extraction_is_proved_and_verified() {
     assert!(report["proved"] == true && report["bound"] == report["cost"], "{report}");
     let read = |name: &str| std::fs::read(folder.path(name)).expect("written");
     assert!(read("a.m4fw") == read("b.m4fw"), "two compilations differ");
-    m4c(&["verify", &model("ts-op17.onnx"), "--inputs", &model("inputs.npz"), "--extract=optimal", "--each-phase"]).ok();
+    m4c(&["verify", &model("ts-op17.onnx"), "--inputs", &model("inputs.npz"), "--extract=optimal", "--each-phase"])
+        .ok();
 }

@@ -71,6 +71,11 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("identity", 1, "{0} leaves all axes where they are", |asked| {
         Some(asked.ints(0)?.iter().enumerate().all(|(place, &axis)| axis == place as i64))
     }),
+    entry("in-order", 2, "{0} leaves the axes of {1} in their order, but for those of size 1", |asked| {
+        let (axes, shape) = (asked.ints(0)?, &asked.fact(1)?.shape);
+        let solid = axes.iter().filter(|&&axis| shape.get(axis as usize).is_some_and(|size| !size.is(1)));
+        Some(solid.is_sorted())
+    }),
     entry("ones", 1, "all entries of {0} are 1", |asked| Some(asked.ints(0)?.iter().all(|&step| step == 1))),
     entry("trailing", 2, "{0} are the last axes of {1}, from one on", |asked| {
         let (axes, rank) = (asked.ints(0)?, asked.fact(1)?.rank() as i64);

@@ -26,6 +26,13 @@ pub(super) const RULES: &[Rule] = &[
         &[],
         Normalize,
     ),
+    rule(
+        "transpose-single",
+        "to move axes of size 1 is to regroup",
+        ["r=(transpose ?x ?p)", "(=reshaped ?x ?r)"],
+        &["(in-order ?p ?x)"],
+        Normalize,
+    ),
     rule("reshape-nothing", "the sizes stay", ["(reshape ?x ?g)", "?x"], &["(fits)"], Normalize),
     rule(
         "reshape-reshape",

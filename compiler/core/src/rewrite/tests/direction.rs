@@ -7,7 +7,7 @@ use super::soundness::read;
 use crate::rewrite::builder::Builder;
 use crate::rewrite::language::{Binders, Forms, Head, known};
 use crate::rewrite::load::Loaded;
-use crate::rewrite::rule::{Kind, ReadRule};
+use crate::rewrite::rule::{Kind, Place, ReadRule};
 use crate::rewrite::rules::all;
 use crate::rewrite::template::applied;
 use crate::rewrite::{Saturated, Saturation, Smallest};
@@ -34,8 +34,13 @@ pub(super) fn where_applied(
     let mut count = 0;
     for _ in 0..TRIALS {
         let Some(sample) = sample(rule, &mut random) else { continue };
-        let found = !rule.matches(&sample.forms, sample.root).is_empty();
-        if found && rule.check(&sample.forms, sample.root, &sample.found).is_ok() {
+        let found = !rule.left.matches(&sample.forms, sample.place.roots[0], rule.names.len()).is_empty();
+        let holds = match rule.rule.kind {
+            // What reads them is no part of a sample.
+            Kind::Merge => rule.given.iter().all(|one| one.holds(&sample.forms, &sample.place.found)),
+            _ => rule.check(&sample.forms, &sample.place.found).is_ok(),
+        };
+        if found && holds {
             count += usize::from(see(sample)?);
         }
         if count == ENOUGH {
@@ -61,11 +66,12 @@ fn cost(all: &Saturated, class: Id) -> f64 {
 
 /// Whether a rule leads where its kind says.
 pub(super) fn directed(rule: &ReadRule) -> Result<(), String> {
-    where_applied(rule, &mut |Sample { mut forms, root, found }| {
-        let Ok(built) = rule.build(&mut forms, root, &found) else { return Ok(false) };
+    where_applied(rule, &mut |Sample { mut forms, place }| {
+        let Ok(built) = rule.build(&mut forms, &place) else { return Ok(false) };
+        let (root, built) = (place.roots[0], built[0]);
         // Nothing is saved where a part is computed when compiling.
         let constant = |&class: &Id| known(&forms, class).is_some_and(|known| known.constant);
-        if rule.rule.kind == Kind::Recognize && found.inside.iter().any(constant) {
+        if rule.rule.kind == Kind::Recognize && place.found.inside.iter().any(constant) {
             return Ok(false);
         }
         let loaded = Loaded { forms, classes: BTreeMap::new(), binders: Binders::new() };
@@ -75,7 +81,7 @@ pub(super) fn directed(rule: &ReadRule) -> Result<(), String> {
         let fits = match rule.rule.kind {
             Kind::Normalize => right <= left + EQUAL,
             Kind::Recognize => right < left - EQUAL,
-            Kind::Explore | Kind::Expand => true,
+            Kind::Explore | Kind::Merge | Kind::Expand => true,
         };
         let say = |class| spelled(&all.loaded.forms, class);
         if fits { Ok(true) } else { Err(format!("{left:e} for {}\n{right:e} for {}", say(root), say(built))) }
@@ -134,10 +140,10 @@ fn next(forms: &mut Forms, term: Id, rules: &[ReadRule]) -> Vec<(Id, &'static st
     let mut all = Vec::new();
     for class in values(forms, term) {
         for rule in rules {
-            for found in rule.matches(forms, class) {
-                if rule.check(forms, class, &found).is_ok()
-                    && let Ok(built) = rule.build(forms, class, &found)
-                    && let Some(made) = replaced(forms, term, class, built, &mut BTreeMap::new())
+            for found in rule.left.matches(forms, class, rule.names.len()) {
+                if rule.check(forms, &found).is_ok()
+                    && let Ok(built) = rule.build(forms, &Place { roots: vec![class], found })
+                    && let Some(made) = replaced(forms, term, class, built[0], &mut BTreeMap::new())
                     && made != term
                 {
                     all.push((made, rule.rule.name));
@@ -195,8 +201,10 @@ fn normalization_ends() {
     let rules: Vec<ReadRule> = all().filter(|rule| rule.kind == Kind::Normalize).map(read).collect();
     let mut wrong = Vec::new();
     for rule in all() {
-        let ended =
-            where_applied(&read(rule), &mut |mut sample| ends(&mut sample.forms, sample.root, &rules).map(|()| true));
+        let ended = where_applied(&read(rule), &mut |mut sample| {
+            let roots = sample.place.roots.iter();
+            roots.map(|&root| ends(&mut sample.forms, root, &rules)).collect::<Result<(), String>>().map(|()| true)
+        });
         if let Err(how) = ended {
             wrong.push(format!("from a sample of `{}`: {how}", rule.name));
         }

@@ -1,6 +1,7 @@
 //! What a rule adds to a graph when it is applied alone.
 
 use super::direction::where_applied;
+use super::profit::products;
 use super::soundness::read;
 use crate::rewrite::language::{Forms, Head};
 use crate::rewrite::load::load;
@@ -30,15 +31,9 @@ fn most(right: &Template) -> usize {
 /// Saturates with one rule; whether that ends, and adds no more than what was found at first explains.
 pub(super) fn bounded(forms: &mut Forms, rule: ReadRule) -> Result<(), String> {
     forms.rebuild();
-    let mut found = 0;
-    for head in rule.left.heads() {
-        let classes: Vec<Id> = forms.classes_for_op(&head).map_or(Vec::new(), Iterator::collect);
-        for class in classes {
-            let holds = |one: &_| rule.check(forms, class, one).is_ok();
-            found += rule.matches(forms, class).iter().filter(|one| holds(one)).count();
-        }
-    }
-    let allowed = AGAIN * found * most(&rule.right);
+    let found = rule.places(forms).iter().filter(|place| rule.check(forms, &place.found).is_ok()).count();
+    let rights = rule.beside.iter().map(|(_, right)| most(right)).sum::<usize>() + most(&rule.right);
+    let allowed = AGAIN * found * rights;
     let before = forms.analysis.made.len();
     let report = saturate(forms, &[rule]).0;
     if report.stop != Stop::Saturated {
@@ -77,8 +72,9 @@ const BLOCK: &str = "\
 /// [`bounded`] on samples and on graphs.
 pub(super) fn grows_little(rule: &'static crate::rewrite::Rule) -> Result<(), String> {
     where_applied(&read(rule), &mut |mut sample| bounded(&mut sample.forms, read(rule)).map(|()| true))?;
-    for lines in [CHAINS, BLOCK] {
-        let source = format!("graph \"main\" {{\n{lines}output \"z\" = %23\n}}\n");
+    let written = [CHAINS, BLOCK].map(|lines| format!("{lines}output \"z\" = %23\n"));
+    for lines in written.into_iter().chain([false, true].map(|biased| products(biased, None, true))) {
+        let source = format!("graph \"main\" {{\n{lines}}}\n");
         let graph = text::parse(&source, &|_| None).unwrap_or_else(|error| panic!("{error:?}\n{source}"));
         bounded(&mut load(&graph).forms, read(rule))?;
     }

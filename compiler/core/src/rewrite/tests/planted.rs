@@ -109,8 +109,9 @@ static CIRCLES: &[&[Rule]] = &[
 fn rules_without_end_are_caught() {
     for circle in CIRCLES {
         let rules: Vec<ReadRule> = circle.iter().map(read).collect();
-        let ended =
-            where_applied(&rules[0], &mut |mut sample| ends(&mut sample.forms, sample.root, &rules).map(|()| true));
+        let ended = where_applied(&rules[0], &mut |mut sample| {
+            ends(&mut sample.forms, sample.place.roots[0], &rules).map(|()| true)
+        });
         let how = ended.err().unwrap_or_default();
         assert!(how.contains("lead back") || how.contains("without end"), "`{}`: {how}", circle[0].name);
     }

@@ -4,13 +4,16 @@ use super::random::Random;
 use super::sample::{Sample, sample};
 use super::soundness::read;
 use crate::rewrite::language::{Forms, Head, application};
-use crate::rewrite::rule::ReadRule;
+use crate::rewrite::rule::{Kind, ReadRule};
 use crate::rewrite::rules::all;
-use crate::rewrite::{Rule, Smallest, inside};
+use crate::rewrite::{Prices, Rule, Smallest, inside};
 use egg::Id;
 use m4c_ir::{Graph, GraphBuilder, NodeKind, ValueId, text};
+use m4c_ops::Dim;
 use m4c_ops::build::{Build, Value};
+use m4c_target::NodeView;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Samples on which only the condition does not hold, at most.
 const TRIALS: usize = 60;
@@ -24,6 +27,48 @@ const GRAPHS: &[(&str, &str)] = &[(
     "%0 = input \"x\" : f32[2, 3]\n%1 = constant f32[3, 2] 1 2 3 4 5 6\n%2 = constant f32[] 3\n%3 = mul %1, %2 : f32[3, 2]\n\
      %4 = matmul %0, %3 : f32[2, 2]\n%5 = constant f32[] 5\n%6 = mul %4, %5 : f32[2, 2]\noutput \"z\" = %6\n",
 )];
+
+/// Three products of one value, that of a number maybe with a weight that is not known when compiling, read by one attention or by
+/// nobody.
+pub(super) fn products(biased: bool, varying: Option<usize>, attended: bool) -> String {
+    let mut lines = String::from("%0 = input \"x\" : f32[1, 1, 4, 2]\n");
+    for (place, first) in [1, 5, 9].into_iter().enumerate() {
+        let [weight, bias, product] = [first, first + 1, first + 2];
+        let _ = match varying == Some(place) {
+            true => writeln!(lines, "%{weight} = input \"w{place}\" : f32[2, 2]"),
+            false => writeln!(lines, "%{weight} = constant f32[2, 2] 1 2 3 {place}"),
+        };
+        let _ = writeln!(lines, "%{product} = matmul %0, %{weight} : f32[1, 1, 4, 2]");
+        let _ = writeln!(
+            lines,
+            "%{bias} = constant f32[2] 1 {place}\n%{} = add %{product}, %{bias} : f32[1, 1, 4, 2]",
+            first + 3
+        );
+    }
+    let read = if biased { [4, 8, 12] } else { [3, 7, 11] };
+    if attended {
+        let _ = writeln!(
+            lines,
+            "%13 = constant f32[] 0.5\n%14 = attention %{}, %{}, %{}, _, %13, _ {{causal = [], guarded = false}} : f32[1, 1, 4, 2]\n\
+             output \"z\" = %14",
+            read[0], read[1], read[2]
+        );
+    } else {
+        read.iter().for_each(|value| {
+            let _ = writeln!(lines, "output \"z{value}\" = %{value}");
+        });
+    }
+    lines
+}
+
+/// As [`Smallest`], but parts of a value are read where they lie.
+struct PartsInPlace;
+
+impl Prices for PartsInPlace {
+    fn price(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        if *node.op == m4c_ops::primitive::slice::OP { 1e-8 } else { Smallest.price(node, size) }
+    }
+}
 
 /// A rule without one of the conditions that it needs to pay.
 pub(super) fn without(rule: &'static Rule, left_out: &str) -> &'static Rule {
@@ -86,7 +131,7 @@ fn spelled(graph: &Graph, value: ValueId) -> String {
 
 /// What is chosen of all forms that rules give a graph.
 fn chosen(graph: &Graph, rules: &[ReadRule]) -> String {
-    let found = inside(graph, rules, &graph.guards).and_then(|all| all.extract(&Smallest));
+    let found = inside(graph, rules, &graph.guards).and_then(|all| all.extract(&PartsInPlace));
     let found = found.unwrap_or_else(|errors| panic!("{}", errors.to_text()));
     found.outputs().iter().map(|output| spelled(&found, output.value)).collect()
 }
@@ -96,9 +141,9 @@ fn left_alone(rule: &'static Rule, left_out: &str) -> Vec<Graph> {
     let (with, less) = (read(rule), read(without(rule, left_out)));
     let mut random = Random::new(rule.name.bytes().map(u64::from).sum::<u64>() + 5);
     let samples = (0..SAMPLES).filter_map(|_| sample(&with, &mut random));
-    let graphs = samples.filter_map(|Sample { forms, root, found }| {
-        let only = less.check(&forms, root, &found).is_ok() && with.check(&forms, root, &found).is_err();
-        if only { graph_of(&forms, root) } else { None }
+    let graphs = samples.filter_map(|Sample { forms, place }| {
+        let only = less.check(&forms, &place.found).is_ok() && with.check(&forms, &place.found).is_err();
+        if only { graph_of(&forms, place.roots[0]) } else { None }
     });
     graphs.take(TRIALS).collect()
 }
@@ -106,7 +151,12 @@ fn left_alone(rule: &'static Rule, left_out: &str) -> Vec<Graph> {
 /// Whether there is a graph of which another form is chosen without a condition.
 pub(super) fn changes_a_choice(rule: &'static Rule, left_out: &str) -> bool {
     let (with, less) = (rules_with(rule), rules_with(without(rule, left_out)));
-    let written = GRAPHS.iter().filter(|(name, _)| *name == rule.name).map(|(_, lines)| {
+    let written = GRAPHS.iter().filter(|(name, _)| *name == rule.name).map(|(_, lines)| (*lines).to_owned());
+    let merges = [false, true].into_iter().filter(|_| rule.kind == Kind::Merge).flat_map(|biased| {
+        let varying = (0..3).map(move |place| products(biased, Some(place), true));
+        varying.chain([products(biased, None, false)])
+    });
+    let written = written.chain(merges).map(|lines| {
         let source = format!("graph \"main\" {{\n{lines}}}\n");
         text::parse(&source, &|_| None).unwrap_or_else(|error| panic!("{error:?}\n{source}"))
     });
