@@ -59,6 +59,13 @@ impl Cut {
         self.blocks.iter().map(|block| &block.piece).chain([rest])
     }
 
+    /// Whether an input or output of a piece is one of the graph, not what pieces pass to each other.
+    pub fn is_of_the_graph(&self, name: &str) -> bool {
+        let mut inputs = self.graph.inputs().iter();
+        inputs.any(|&input| self.graph.input_name(input) == name)
+            || self.graph.outputs().iter().any(|output| output.name == name)
+    }
+
     /// What repeats.
     pub fn blocks(&self) -> impl Iterator<Item = Outlined> {
         self.blocks.iter().map(|block| Outlined { nodes: block.nodes, occurrences: block.starts.len() })

@@ -2,7 +2,7 @@
 //! of them, and what was found and refused.
 
 use super::Saturated;
-use super::extract::{Prices, Targeted};
+use super::extract::{HOST, Ports, Prices, Targeted};
 use super::language::{Forms, Head, Node, known, viewed};
 use super::rule::{Refused, RuleNumerics};
 use super::rules;
@@ -64,14 +64,14 @@ impl Saturated {
         numerics: RuleNumerics,
     ) -> Result<Vec<ValueExplanation>, Diagnostics> {
         let prices = Targeted(target);
-        let (candidates, choice) = self.choice(&prices)?;
+        let (candidates, choice) = self.choice(&prices, &Ports::all(&self.graph, HOST))?;
         let names: Vec<&str> = rules::all().filter(|rule| rule.numerics <= numerics).map(|rule| rule.name).collect();
         let chosen: BTreeMap<Id, &Node> = candidates
             .classes
             .iter()
             .enumerate()
             .filter(|(place, _)| choice.users[*place] > 0)
-            .filter_map(|(place, &class)| Some((class, &candidates.forms[place][choice.form[place]?].node)))
+            .filter_map(|(place, &class)| Some((class, candidates.forms[place][choice.form[place]?].node.as_ref()?)))
             .collect();
         let mut all = Vec::new();
         for (&value, &id) in &self.loaded.classes {

@@ -12,6 +12,7 @@ mod language;
 mod load;
 mod pattern;
 mod pieces;
+mod place;
 mod rule;
 pub mod rules;
 mod saturate;
@@ -20,6 +21,7 @@ mod template;
 pub use explain::{FormVerdict, RefusedRule, ValueExplanation};
 pub use extract::{Extraction, ExtractionReport, Prices, Smallest, Targeted};
 pub use pieces::{BlockReport, Rewriting, RewritingReport};
+pub use place::Placement;
 pub use rule::{Kind, Rule, RuleNumerics};
 pub use saturate::{Saturation, Stop};
 

@@ -16,11 +16,11 @@ const NODE_BYTES: u64 = 512;
 
 /// All forms of the pieces of a graph.
 pub struct Rewriting {
-    cut: Cut,
-    pieces: Vec<Piece>,
+    pub(super) cut: Cut,
+    pub(super) pieces: Vec<Piece>,
 }
 
-enum Piece {
+pub(super) enum Piece {
     Forms(Box<Saturated>),
     /// It has so many nodes that it is left as it is.
     Kept(usize),

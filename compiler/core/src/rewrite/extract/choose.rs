@@ -15,7 +15,8 @@ const EQUAL: f64 = 1e-15;
 /// A form that a class may have.
 #[derive(Clone, Debug)]
 pub(in crate::rewrite) struct Candidate {
-    pub(in crate::rewrite) node: Node,
+    /// None where the value is passed from another target.
+    pub(in crate::rewrite) node: Option<Node>,
     pub(in crate::rewrite) cost: f64,
     /// The classes that it is computed of.
     pub(in crate::rewrite) children: Vec<usize>,
@@ -64,7 +65,7 @@ impl Choice {
     }
 
     /// The sum of the costs of all classes that are needed.
-    pub(super) fn cost(&self, all: &Candidates) -> f64 {
+    pub(in crate::rewrite) fn cost(&self, all: &Candidates) -> f64 {
         let needed = (0..all.classes.len()).filter(|&class| self.users[class] > 0);
         needed.filter_map(|class| Some(all.forms[class][self.form[class]?].cost)).sum()
     }
@@ -237,15 +238,19 @@ fn shortest(all: &Candidates) -> Vec<Option<usize>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::rewrite::language::Head;
     use egg::Id;
 
     pub(in crate::rewrite::extract) fn form(cost: f64, children: &[usize]) -> Candidate {
-        Candidate { node: Node { head: Head::Absent, children: Vec::new() }, cost, children: children.to_vec() }
+        Candidate { node: None, cost, children: children.to_vec() }
     }
 
     pub(in crate::rewrite::extract) fn all(forms: Vec<Vec<Candidate>>, roots: &[usize]) -> Candidates {
-        Candidates { classes: (0..forms.len()).map(Id::from).collect(), forms, roots: roots.to_vec() }
+        Candidates {
+            classes: (0..forms.len()).map(Id::from).collect(),
+            targets: vec![0; forms.len()],
+            forms,
+            roots: roots.to_vec(),
+        }
     }
 
     /// The cheapest of all choices without circles.

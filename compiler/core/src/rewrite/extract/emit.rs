@@ -1,31 +1,37 @@
 //! Makes a graph of the chosen forms, in the order of the graph that they are forms of.
 
-use super::Candidates;
-use super::choose::{Candidate, Choice};
+use super::choose::Choice;
+use super::{Candidates, HOST, Ports};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::rewrite::Saturated;
-use crate::rewrite::language::{Head, application, known};
+use crate::rewrite::language::{Head, Node, application, known};
 use egg::Id;
 use m4c_ir::{Graph, NodeKind, ValueId, verify};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+/// Which class of the candidates a class on a target is.
+type Places = BTreeMap<(Id, usize), usize>;
 
 impl Saturated {
     pub(super) fn emit(
         &self,
         candidates: &Candidates,
         choice: &Choice,
+        ports: &Ports,
         body: &mut dyn FnMut(usize) -> Result<Graph, Diagnostics>,
     ) -> Result<Graph, Diagnostics> {
         let mut result = self.graph.empty_copy();
         let mut values: BTreeMap<usize, ValueId> = BTreeMap::new();
-        let places: BTreeMap<Id, usize> =
-            candidates.classes.iter().enumerate().map(|(place, &class)| (class, place)).collect();
-        for &input in self.graph.inputs() {
+        let keys = candidates.classes.iter().copied().zip(candidates.targets.iter().copied());
+        let places: Places = keys.enumerate().map(|(place, key)| (key, place)).collect();
+        let place_of = |value: ValueId, target: usize| {
+            let class = self.loaded.classes.get(&value)?;
+            places.get(&(self.loaded.forms.find(*class), target)).copied()
+        };
+        for (&input, &target) in self.graph.inputs().iter().zip(&ports.inputs) {
             let value = result.copy_node(&self.graph, input, &[]);
-            if let Some(class) = self.loaded.classes.get(&input)
-                && let Some(&place) = places.get(&self.loaded.forms.find(*class))
-            {
+            if let Some(place) = place_of(input, target) {
                 values.insert(place, value);
             }
         }
@@ -33,16 +39,24 @@ impl Saturated {
             if !values.contains_key(&class) {
                 let form = choice.form[class].map(|form| &candidates.forms[class][form]);
                 let form = form.ok_or_else(|| broken(&["a class without a form was chosen".to_string()]))?;
-                let value_of =
-                    |child: Id| places.get(&self.loaded.forms.find(child)).and_then(|place| values.get(place));
-                let value =
-                    self.emit_one(&mut result, candidates.classes[class], form, &|id| value_of(id).copied(), body)?;
+                let target = candidates.targets[class];
+                let value_of = |child: Id| {
+                    let place = places.get(&(self.loaded.forms.find(child), target))?;
+                    values.get(place).copied()
+                };
+                let value = match &form.node {
+                    Some(node) => self.emit_one(&mut result, candidates.classes[class], node, &value_of, body)?,
+                    // What is passed is one value of the graph.
+                    None => {
+                        let from = form.children.first().and_then(|from| values.get(from)).copied();
+                        from.ok_or_else(|| broken(&["nothing is passed".to_string()]))?
+                    }
+                };
                 values.insert(class, value);
             }
         }
-        for output in self.graph.outputs() {
-            let class = self.loaded.classes.get(&output.value).map(|&class| self.loaded.forms.find(class));
-            let value = class.and_then(|class| places.get(&class)).and_then(|place| values.get(place));
+        for (output, &target) in self.graph.outputs().iter().zip(&ports.outputs) {
+            let value = place_of(output.value, target).and_then(|place| values.get(&place));
             match value {
                 Some(value) => result.add_output(output.name.clone(), *value),
                 None => return Err(broken(&[format!("output `{}` was not built", output.name)])),
@@ -57,11 +71,13 @@ impl Saturated {
     }
 
     /// The classes that are needed, each after what it needs, otherwise as in the graph before.
-    fn order(&self, candidates: &Candidates, choice: &Choice, places: &BTreeMap<Id, usize>) -> Vec<usize> {
+    fn order(&self, candidates: &Candidates, choice: &Choice, places: &Places) -> Vec<usize> {
         let count = candidates.classes.len();
         let mut place: Vec<Option<u32>> = vec![None; count];
+        let targets: BTreeSet<usize> = candidates.targets.iter().copied().collect();
         for (value, class) in &self.loaded.classes {
-            if let Some(&class) = places.get(&self.loaded.forms.find(*class)) {
+            let class = self.loaded.forms.find(*class);
+            for &class in targets.iter().filter_map(|&target| places.get(&(class, target))) {
                 place[class] = Some(place[class].map_or(value.0, |known: u32| known.min(value.0)));
             }
         }
@@ -69,7 +85,7 @@ impl Saturated {
             .loaded
             .binders
             .iter()
-            .filter_map(|(name, &class)| Some((name.as_str(), *places.get(&self.loaded.forms.find(class))?)))
+            .filter_map(|(name, &class)| Some((name.as_str(), *places.get(&(self.loaded.forms.find(class), HOST))?)))
             .collect();
         let needed: Vec<usize> = (0..count).filter(|&class| choice.users[class] > 0).collect();
         let (mut missing, mut users) = (vec![0usize; count], vec![Vec::new(); count]);
@@ -108,7 +124,7 @@ impl Saturated {
             return names;
         }
         let forms = &self.loaded.forms;
-        let node = &candidates.forms[class][form].node;
+        let Some(node) = &candidates.forms[class][form].node else { return names };
         if let Some(known) = known(forms, candidates.classes[class]) {
             names.extend(known.fact.shape.iter().flat_map(m4c_ops::Dim::symbols));
         }
@@ -128,13 +144,13 @@ impl Saturated {
         &self,
         result: &mut Graph,
         id: Id,
-        form: &Candidate,
+        node: &Node,
         value_of: &dyn Fn(Id) -> Option<ValueId>,
         body: &mut dyn FnMut(usize) -> Result<Graph, Diagnostics>,
     ) -> Result<ValueId, Diagnostics> {
         let forms = &self.loaded.forms;
         let missing = || broken(&["a form lacks what it needs".to_string()]);
-        let value = match form.node.head {
+        let value = match node.head {
             Head::Constant(place) => {
                 let leaf = &forms.analysis.constants[place as usize];
                 result.add_constant(leaf.constant.clone(), leaf.fact.clone())
@@ -142,16 +158,16 @@ impl Saturated {
             Head::Scan(place) => {
                 let mut scan = forms.analysis.scans[place as usize].clone();
                 scan.body = body(place as usize)?;
-                let operands: Vec<_> = form.node.children.iter().map(|&child| value_of(child)).collect();
+                let operands: Vec<_> = node.children.iter().map(|&child| value_of(child)).collect();
                 result.add_scan_alone(scan, &operands)
             }
             Head::Result(index) => {
-                let scan = form.node.children.first().and_then(|&child| value_of(child)).ok_or_else(missing)?;
+                let scan = node.children.first().and_then(|&child| value_of(child)).ok_or_else(missing)?;
                 let fact = known(forms, id).map(|known| (*known.fact).clone()).ok_or_else(missing)?;
                 result.add_result(scan, index as usize, fact)
             }
             Head::Apply(_) => {
-                let (op, operands, attrs) = application(forms, &form.node).ok_or_else(missing)?;
+                let (op, operands, attrs) = application(forms, node).ok_or_else(missing)?;
                 let fact = known(forms, id).map(|known| (*known.fact).clone()).ok_or_else(missing)?;
                 let operands: Vec<_> = operands.into_iter().map(|operand| operand.and_then(value_of)).collect();
                 result.add_apply(op, &operands, attrs, fact)

@@ -7,12 +7,14 @@ mod optimal;
 mod price;
 mod report;
 
+use price::NOT_TAKEN;
+pub(super) use price::Placed;
 pub(super) use price::usual_sizes;
 pub use price::{Prices, Smallest, Targeted};
 pub use report::{Extraction, ExtractionReport};
 
 use super::Saturated;
-use super::language::{Data, Head, Node};
+use super::language::{Data, Head, Node, known};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use choose::{Candidate, Choice};
 use egg::Id;
@@ -21,12 +23,33 @@ use std::collections::BTreeMap;
 
 /// The forms that may be chosen, by class.
 pub(super) struct Candidates {
-    /// The classes that the outputs may need.
+    /// The classes that the outputs may need, for each target on which they may be needed.
     pub(super) classes: Vec<Id>,
+    /// That target.
+    pub(super) targets: Vec<usize>,
     /// The forms of each.
     pub(super) forms: Vec<Vec<Candidate>>,
     /// The classes that are needed in any case.
     pub(super) roots: Vec<usize>,
+}
+
+/// The target that has inputs and outputs.
+pub(super) const HOST: usize = 0;
+
+/// A node or none where the value is passed, what it costs, and the classes that it needs with their targets.
+type Form = (Option<Node>, f64, Vec<(Id, usize)>);
+
+/// Where the inputs and outputs of a graph are.
+pub(super) struct Ports {
+    pub(super) inputs: Vec<usize>,
+    pub(super) outputs: Vec<usize>,
+}
+
+impl Ports {
+    /// All on one target.
+    pub(super) fn all(graph: &Graph, target: usize) -> Ports {
+        Ports { inputs: vec![target; graph.inputs().len()], outputs: vec![target; graph.outputs().len()] }
+    }
 }
 
 /// The choice of one way, beginning with the greedy one.
@@ -69,9 +92,19 @@ impl Saturated {
         prices: &dyn Prices,
         extraction: Extraction,
     ) -> Result<(Graph, ExtractionReport), Diagnostics> {
-        let (candidates, greedy) = self.choice(prices)?;
+        self.extract_at(prices, extraction, &Ports::all(&self.graph, HOST))
+    }
+
+    /// The same with inputs and outputs anywhere.
+    pub(super) fn extract_at(
+        &self,
+        prices: &dyn Prices,
+        extraction: Extraction,
+        ports: &Ports,
+    ) -> Result<(Graph, ExtractionReport), Diagnostics> {
+        let (candidates, greedy) = self.choice(prices, ports)?;
         let (choice, mut report) = chosen(&candidates, greedy, extraction)?;
-        let graph = self.emit(&candidates, &choice, &mut |body| {
+        let graph = self.emit(&candidates, &choice, ports, &mut |body| {
             let (graph, own) = self.bodies[body].extract_by(prices, extraction)?;
             report.add(&own, 1);
             Ok(graph)
@@ -80,42 +113,67 @@ impl Saturated {
     }
 
     /// The forms that may be chosen, and the greedy choice.
-    pub(super) fn choice(&self, prices: &dyn Prices) -> Result<(Candidates, Choice), Diagnostics> {
-        let candidates = self.candidates(prices);
+    pub(super) fn choice(&self, prices: &dyn Prices, ports: &Ports) -> Result<(Candidates, Choice), Diagnostics> {
+        let candidates = self.candidates(prices, ports);
         match Choice::cheapest(&candidates) {
             Some(choice) => Ok((candidates, choice)),
             None => Err(Diagnostic::bug(codes::VERIFIER, "an output has no form without itself").into()),
         }
     }
 
-    fn candidates(&self, prices: &dyn Prices) -> Candidates {
+    fn candidates(&self, prices: &dyn Prices, ports: &Ports) -> Candidates {
         let forms = &self.loaded.forms;
-        let outputs = self.graph.outputs().iter().filter_map(|output| self.loaded.classes.get(&output.value));
-        let mut stack: Vec<Id> = outputs.chain(self.loaded.binders.values()).map(|&id| forms.find(id)).collect();
+        let outputs = self.graph.outputs().iter().zip(&ports.outputs);
+        let outputs = outputs.filter_map(|(output, &target)| Some((*self.loaded.classes.get(&output.value)?, target)));
+        let binders = self.loaded.binders.values().map(|&class| (class, HOST));
+        let mut stack: Vec<(Id, usize)> = outputs.chain(binders).map(|(id, target)| (forms.find(id), target)).collect();
         stack.reverse();
         let roots = stack.clone();
-        let (mut places, mut classes): (BTreeMap<Id, usize>, Vec<Id>) = (BTreeMap::new(), Vec::new());
-        while let Some(class) = stack.pop() {
-            if places.contains_key(&class) {
+        let mut places: BTreeMap<(Id, usize), usize> = BTreeMap::new();
+        let (mut classes, mut targets, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some((class, target)) = stack.pop() {
+            if places.contains_key(&(class, target)) {
                 continue;
             }
-            places.insert(class, classes.len());
+            places.insert((class, target), classes.len());
             classes.push(class);
-            for node in &forms[class].nodes {
-                stack.extend(self.needs(node).into_iter().filter(|child| !places.contains_key(child)));
+            targets.push(target);
+            let found = self.found(class, target, prices, ports);
+            for (_, _, children) in &found {
+                stack.extend(children.iter().copied().filter(|child| !places.contains_key(child)));
+            }
+            all.push(found);
+        }
+        let candidate = |(node, cost, children): Form| {
+            let children = children.iter().map(|child| places[child]).collect();
+            Candidate { node, cost, children }
+        };
+        let forms = all.into_iter().map(|found| found.into_iter().map(candidate).collect()).collect();
+        let roots = roots.iter().map(|root| places[root]).collect();
+        Candidates { classes, targets, forms, roots }
+    }
+
+    /// The forms of a class on a target, and the ways of passing it there.
+    fn found(&self, class: Id, target: usize, prices: &dyn Prices, ports: &Ports) -> Vec<Form> {
+        let forms = &self.loaded.forms;
+        let constant = known(forms, class).is_some_and(|known| known.constant);
+        let mut all = Vec::new();
+        for node in &forms[class].nodes {
+            let here = match node.head {
+                Head::Input(place) => ports.inputs.get(place as usize).copied().unwrap_or(HOST) == target,
+                Head::Scan(_) | Head::Result(_) => target == HOST,
+                _ => true,
+            };
+            let cost = self.price_on(target, class, node, prices);
+            if here && (target == HOST || cost < NOT_TAKEN) {
+                let children = self.needs(node).into_iter().map(|child| (child, target)).collect();
+                all.push((Some(node.clone()), cost, children));
             }
         }
-        let of = |&class: &Id| -> Vec<Candidate> {
-            let nodes = forms[class].nodes.iter();
-            let candidate = |node: &Node| {
-                let children = self.needs(node).into_iter().map(|child| places[&child]).collect();
-                Candidate { node: node.clone(), cost: self.price(class, node, prices), children }
-            };
-            nodes.map(candidate).collect()
-        };
-        let forms = classes.iter().map(of).collect();
-        let roots = roots.iter().map(|class| places[class]).collect();
-        Candidates { classes, forms, roots }
+        for from in (0..prices.targets()).filter(|&from| from != target && !constant) {
+            all.push((None, self.pass(class, (from, target), prices), vec![(class, from)]));
+        }
+        all
     }
 
     /// The values that a node is computed of.

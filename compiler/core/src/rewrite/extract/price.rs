@@ -4,7 +4,7 @@ use crate::rewrite::Saturated;
 use crate::rewrite::language::{Head, Node, known, viewed};
 use egg::Id;
 use m4c_ir::Graph;
-use m4c_ops::{Binding, Dim};
+use m4c_ops::{Binding, Dim, Fact};
 use m4c_target::{NodeView, Target};
 
 /// A symbol without an upper limit is taken to be this.
@@ -20,6 +20,21 @@ const LEAST: f64 = 1e-10;
 pub trait Prices {
     /// Seconds.
     fn price(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64;
+
+    /// On how many targets forms may be computed. The first is the host, which has inputs and outputs.
+    fn targets(&self) -> usize {
+        1
+    }
+
+    /// Seconds on one of the targets.
+    fn price_on(&self, _target: usize, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        self.price(node, size)
+    }
+
+    /// Seconds to pass a value from one target to another.
+    fn pass(&self, _from: usize, _to: usize, _fact: &Fact, _size: &dyn Fn(&Dim) -> f64) -> f64 {
+        0.0
+    }
 }
 
 /// The fewest operators, of these those with the least work: forms for people, and for a target that is not known.
@@ -45,20 +60,57 @@ impl Prices for Targeted<'_> {
     }
 }
 
+/// What any of several targets takes, for what it costs there and to pass values between them. The first is the host, which
+/// takes everything.
+pub(in crate::rewrite) struct Placed<'t>(pub(in crate::rewrite) &'t [&'t dyn Target]);
+
+impl Prices for Placed<'_> {
+    fn price(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        self.price_on(0, node, size)
+    }
+
+    fn targets(&self) -> usize {
+        self.0.len()
+    }
+
+    fn price_on(&self, target: usize, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        self.0.get(target).map_or(NOT_TAKEN, |target| Targeted(*target).price(node, size))
+    }
+
+    fn pass(&self, from: usize, to: usize, fact: &Fact, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        let ends = [from, to].into_iter().filter_map(|target| self.0.get(target));
+        ends.map(|target| target.profile().cost.pass(fact, size)).sum()
+    }
+}
+
 impl Saturated {
-    /// What a node costs.
+    /// What it costs to pass a value from one target to another.
+    pub(super) fn pass(&self, class: Id, (from, to): (usize, usize), prices: &dyn Prices) -> f64 {
+        let size = |dim: &Dim| self.usual(dim);
+        known(&self.loaded.forms, class).map_or(NOT_TAKEN, |known| prices.pass(from, to, &known.fact, &size))
+    }
+
+    fn usual(&self, dim: &Dim) -> f64 {
+        dim.eval(&self.sizes).map_or(USUAL_SIZE as f64, |size| size as f64)
+    }
+
+    /// What a node costs on the host.
     pub(in crate::rewrite) fn price(&self, class: Id, node: &Node, prices: &dyn Prices) -> f64 {
+        self.price_on(0, class, node, prices)
+    }
+
+    /// What a node costs on a target.
+    pub(super) fn price_on(&self, target: usize, class: Id, node: &Node, prices: &dyn Prices) -> f64 {
         let forms = &self.loaded.forms;
         let (Head::Apply(_), Some(own)) = (node.head, known(forms, class)) else { return 0.0 };
-        let binding = &self.sizes;
-        let size = |dim: &Dim| dim.eval(binding).map_or(USUAL_SIZE as f64, |size| size as f64);
+        let size = |dim: &Dim| self.usual(dim);
         if forms.analysis.op(node.head) == Some(&m4c_ops::structural::bind::OP) {
             return LEAST;
         }
         if own.constant {
             return LEAST + size(&own.fact.elements()) * STORED;
         }
-        viewed(forms, class, node, |view| LEAST + prices.price(view, &size)).unwrap_or(NOT_TAKEN)
+        viewed(forms, class, node, |view| LEAST + prices.price_on(target, view, &size)).unwrap_or(NOT_TAKEN)
     }
 }
 

@@ -3,6 +3,7 @@
 mod direction;
 mod growth;
 mod pieces;
+mod place;
 mod planted;
 mod profit;
 mod random;
