@@ -58,16 +58,14 @@ fn chosen(
     greedy: Choice,
     extraction: Extraction,
 ) -> Result<(Choice, ExtractionReport), Diagnostics> {
-    let mut report = ExtractionReport::of(candidates, greedy.cost(candidates));
+    let report = ExtractionReport::of(candidates, greedy.cost(candidates));
     match extraction {
         Extraction::Greedy => Ok((greedy, report)),
         #[cfg(feature = "optimal-extraction")]
         Extraction::Optimal => {
-            let optimum = optimal::optimum(candidates, greedy);
-            report.cost = optimum.choice.cost(candidates);
-            report.bound = Some(optimum.bound);
-            report.proved = optimum.proved;
-            Ok((optimum.choice, report))
+            let optimal::Optimum { choice, bound, proved } = optimal::optimum(candidates, greedy);
+            let report = ExtractionReport { cost: choice.cost(candidates), bound: Some(bound), proved, ..report };
+            Ok((choice, report))
         }
         #[cfg(not(feature = "optimal-extraction"))]
         Extraction::Optimal => Err(report::not_built().into()),

@@ -9,6 +9,9 @@ use super::Candidates;
 use super::choose::Choice;
 use open::Open;
 
+/// Costs that differ by less than this part of them are equal: sums are rounded.
+const EQUAL: f64 = 1e-12;
+
 /// A cheapest choice.
 pub(super) struct Optimum {
     pub(super) choice: Choice,
@@ -32,7 +35,7 @@ pub(super) fn optimum(all: &Candidates, known: Choice) -> Optimum {
         whole &= solved.chosen.is_some();
         solved.chosen.into_iter().flatten().for_each(|(class, place)| form[class] = Some(place));
     }
-    let found = whole.then(|| Choice::of(all, form)).filter(|choice| choice.cost(all) < most);
+    let found = whole.then(|| Choice::of(all, form)).filter(|choice| choice.cost(all) < most * (1.0 - EQUAL));
     let choice = found.unwrap_or(known);
     let bound = if proved { choice.cost(all) } else { bound.min(most) };
     Optimum { choice, bound, proved }

@@ -3,6 +3,7 @@
 use super::super::Candidates;
 use super::super::choose::Choice;
 use super::super::price::NOT_TAKEN;
+use super::EQUAL;
 use petgraph::Graph;
 use petgraph::algo::kosaraju_scc;
 use petgraph::unionfind::UnionFind;
@@ -26,7 +27,7 @@ impl<'a> Open<'a> {
     /// The forms that a choice may have that costs no more than a known one.
     pub(super) fn of(all: &'a Candidates, known: &Choice) -> Open<'a> {
         let most = known.cost(all);
-        let limit = if most < NOT_TAKEN { most * (1.0 + 1e-9) } else { f64::INFINITY };
+        let limit = if most < NOT_TAKEN { most * (1.0 + EQUAL) } else { f64::INFINITY };
         let count = all.classes.len();
         let own = |class: usize| {
             let forms = all.forms[class].iter().enumerate();

@@ -4,7 +4,7 @@ use super::super::Candidates;
 use super::super::choose::tests::{all, form, optimum as searched, random};
 use super::super::choose::{Candidate, Choice};
 use super::super::price::NOT_TAKEN;
-use super::optimum;
+use super::{EQUAL, optimum};
 
 const CLASSES: usize = 7;
 
@@ -32,14 +32,14 @@ fn check(cost: &dyn Fn(u64) -> f64, needs: &dyn Fn(usize, usize) -> bool) -> (us
         let Some(greedy) = Choice::cheapest(&candidates) else { continue };
         let (least, start) = (searched(&candidates), greedy.cost(&candidates));
         let found = optimum(&candidates, greedy);
-        let same = |one: f64| (one - least).abs() <= 1e-9 * least.abs();
+        let same = |one: f64| (one - least).abs() <= EQUAL * least;
         assert!(found.proved, "sample {number} is not proved");
         assert!(
             same(found.choice.cost(&candidates)),
             "sample {number}: {} for {least}",
             found.choice.cost(&candidates)
         );
-        assert!(same(found.bound) && start >= least * (1.0 - 1e-9), "sample {number}");
+        assert!(same(found.bound) && start >= least * (1.0 - EQUAL), "sample {number}");
         checked += 1;
         above += usize::from(!same(start));
     }
