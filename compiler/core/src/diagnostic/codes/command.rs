@@ -59,7 +59,7 @@ codes! {
     FEATURE_NOT_BUILT = 821 {
         title: "this m4c was built without the feature",
         explanation: "Some engines to compare with are large, and so are solvers; they are left out unless asked for.",
-        example: "m4c verify model.onnx --against tract",
+        example: "m4c verify model.onnx --against tract; m4c compile model.onnx -o model.m4fw --extract=optimal",
         remedy: "Build m4c again with the cargo feature that the message names.",
     }
     NODE_UNKNOWN = 822 {

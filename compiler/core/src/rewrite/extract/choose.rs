@@ -64,6 +64,12 @@ impl Choice {
         choice
     }
 
+    /// Whether every class that is needed has a form.
+    #[cfg(feature = "optimal-extraction")]
+    pub(super) fn is_whole(&self) -> bool {
+        self.users.iter().zip(&self.form).all(|(&users, form)| users == 0 || form.is_some())
+    }
+
     /// The sum of the costs of all classes that are needed.
     pub(in crate::rewrite) fn cost(&self, all: &Candidates) -> f64 {
         let needed = (0..all.classes.len()).filter(|&class| self.users[class] > 0);

@@ -171,6 +171,7 @@ impl<'a> Open<'a> {
                 graph.add_edge(class.into(), (*child).into(), ());
             }
         }
+        // Without recursion, so that a graph may be deep.
         for (number, component) in kosaraju_scc(&graph).into_iter().enumerate() {
             component.into_iter().for_each(|class| self.component[class.index()] = number);
         }

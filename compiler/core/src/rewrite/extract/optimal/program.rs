@@ -10,10 +10,9 @@ use super::open::Open;
 use microlp::{ComparisonOp, OptimizationDirection, Problem, SolutionStatus, SolveOptions, SolveOutcome, Variable};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most nodes of branch and bound, by the number of forms: a node of a large program takes longer.
+/// The most nodes of branch and bound for a part, by its number of forms: a node of a large program takes longer.
 const NODES_OF_FORMS: u64 = 20_000_000;
-const MOST_NODES: u64 = 20_000;
-/// The most programs that are solved for one part, each without the circles of those before.
+/// The most programs that are solved for a part, each without the circles of those before.
 const MOST_PROGRAMS: usize = 64;
 /// The costs of a part are scaled to this, since a solver's tolerances are absolute.
 const SCALE: f64 = 1e4;
@@ -31,18 +30,23 @@ pub(super) struct Solved {
 /// One class may be computed of another.
 pub(super) type Edge = (usize, usize);
 
-/// The cheapest forms of a part.
-pub(super) fn solve(open: &Open<'_>, part: &[usize]) -> Solved {
+/// The cheapest forms of a part, within so many nodes of branch and bound.
+pub(super) fn solve(open: &Open<'_>, part: &[usize], most_nodes: u64) -> Solved {
     let mut excluded: Vec<Vec<Edge>> = pairs(open, part);
+    let forms: u64 = part.iter().map(|&class| open.forms(class).len() as u64).sum();
+    let mut nodes = (NODES_OF_FORMS / forms.max(1)).clamp(1, most_nodes);
     let mut bound = 0f64;
     for _ in 0..MOST_PROGRAMS {
-        let program = Program::of(open, part, &excluded);
-        let found = program.run();
+        let (found, used) = Program::of(open, part, &excluded).run(nodes);
         bound = bound.max(found.bound);
+        nodes = nodes.saturating_sub(used);
         let Some(chosen) = found.chosen else { break };
         let new = circles(open, part, &chosen);
         if new.is_empty() {
             return Solved { chosen: Some(chosen), bound, proved: found.proved };
+        }
+        if nodes == 0 {
+            break;
         }
         excluded.extend(new);
     }
@@ -121,22 +125,24 @@ impl Program {
         Program { problem, variables, scale }
     }
 
-    fn run(&self) -> Solved {
+    /// What the solver finds within so many nodes, and how many it took.
+    fn run(&self, nodes: u64) -> (Solved, u64) {
         let mut options = SolveOptions::default();
-        let forms = self.variables.len().max(1) as u64;
-        options.node_limit = Some((NODES_OF_FORMS / forms).clamp(1, MOST_NODES));
+        options.node_limit = Some(nodes);
+        let seconds = |bound: Option<f64>| bound.unwrap_or(0.0) / self.scale;
         let nothing = |bound: f64| Solved { chosen: None, bound, proved: false };
         match self.problem.solve_with(options) {
             Ok(SolveOutcome::Solution(solution)) => {
                 let taken = self.variables.iter().filter(|(_, _, variable)| solution.var_value(*variable) > 0.5);
                 let chosen = taken.map(|&(class, place, _)| (class, place)).collect();
                 let proved = solution.status() == SolutionStatus::Optimal;
-                let bound = if proved { Some(solution.objective()) } else { solution.stats().best_bound };
-                Solved { chosen: Some(chosen), bound: bound.unwrap_or(0.0) / self.scale, proved }
+                let stats = solution.stats();
+                let bound = if proved { Some(solution.objective()) } else { stats.best_bound };
+                (Solved { chosen: Some(chosen), bound: seconds(bound), proved }, stats.nodes_solved)
             }
-            Ok(stopped) => nothing(stopped.stats().best_bound.unwrap_or(0.0) / self.scale),
+            Ok(stopped) => (nothing(seconds(stopped.stats().best_bound)), stopped.stats().nodes_solved),
             // The solver found no way on; the choice that is known stays.
-            Err(_) => nothing(0.0),
+            Err(_) => (nothing(0.0), nodes),
         }
     }
 }

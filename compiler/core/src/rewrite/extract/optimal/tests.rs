@@ -4,9 +4,10 @@ use super::super::Candidates;
 use super::super::choose::tests::{all, form, optimum as searched, random};
 use super::super::choose::{Candidate, Choice};
 use super::super::price::NOT_TAKEN;
-use super::{EQUAL, optimum};
+use super::{EQUAL, optimum, optimum_within};
 
-const CLASSES: usize = 7;
+/// So many classes can be searched.
+const FEW: usize = 7;
 
 /// Random candidates: `needs` says whether a class may be computed of another.
 fn sample(
@@ -16,10 +17,10 @@ fn sample(
 ) -> Candidates {
     let one = |random: &mut dyn FnMut(u64) -> u64, class: usize| -> Candidate {
         let count = random(3);
-        let children: Vec<usize> = (0..count).map(|_| random(CLASSES as u64) as usize).collect();
+        let children: Vec<usize> = (0..count).map(|_| random(FEW as u64) as usize).collect();
         form(cost(random(10)), &children.into_iter().filter(|&child| needs(class, child)).collect::<Vec<_>>())
     };
-    let forms = (0..CLASSES).map(|class| (0..1 + random(3)).map(|_| one(random, class)).collect()).collect();
+    let forms = (0..FEW).map(|class| (0..1 + random(3)).map(|_| one(random, class)).collect()).collect();
     all(forms, &[0, 1])
 }
 
@@ -77,4 +78,32 @@ fn circles_of_three_are_left_out() {
     let found = optimum(&candidates, greedy);
     assert!(found.proved);
     assert!((found.choice.cost(&candidates) - 3.0).abs() < 1e-9, "{:?}", found.choice);
+}
+
+/// Vertex cover: each edge of a random graph is computed of one of its ends.
+fn cover(vertices: usize, edges: usize, random: &mut dyn FnMut(u64) -> u64) -> Candidates {
+    let mut forms: Vec<Vec<Candidate>> = (0..vertices).map(|_| vec![form(10.0 + random(3) as f64, &[])]).collect();
+    for _ in 0..edges {
+        forms.push((0..2).map(|_| form(0.1, &[random(vertices as u64) as usize])).collect());
+    }
+    all(forms, &(vertices..vertices + edges).collect::<Vec<_>>())
+}
+
+#[test]
+fn within_too_few_nodes_the_bound_holds_and_the_choice_is_no_worse() {
+    let mut random = random(13);
+    let mut open = 0;
+    for number in 0..20 {
+        let candidates = cover(24, 60, &mut random);
+        let greedy = Choice::cheapest(&candidates).expect("a choice");
+        let start = greedy.cost(&candidates);
+        let least = optimum(&candidates, greedy.clone());
+        assert!(least.proved, "sample {number}");
+        let found = optimum_within(&candidates, greedy, 1);
+        let cost = found.choice.cost(&candidates);
+        assert!(cost <= start && cost >= least.bound * (1.0 - EQUAL), "sample {number}");
+        assert!(found.bound <= least.bound * (1.0 + EQUAL), "sample {number}: {} for {}", found.bound, least.bound);
+        open += usize::from(!found.proved);
+    }
+    assert!(open > 0, "every sample was proved all the same");
 }
