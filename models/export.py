@@ -4,6 +4,7 @@ Examples:
   python models/export.py --list
   python models/export.py img_enc llama_decode --exporter dyn --opset 20 --out /tmp/exports
   python models/export.py --size depth --exporter ts --opset 17 --out /tmp/exports    (all models)
+  python models/export.py img_enc llama_decode --size depth --layers 128 --out /tmp/exports
   python models/export.py llama_decode --size full --streamed --dtype f16 --out /tmp/exports
   python models/export.py --fixtures                                 (writes what is in the repository)
 """
@@ -29,6 +30,7 @@ def arguments():
     parser.add_argument("names", nargs="*", metavar="NAME", help="models; all of them if none is given")
     parser.add_argument("--list", action="store_true", help="print the names of all models")
     parser.add_argument("--size", choices=SIZES, default="tiny", help="depth: all layers, narrow; full: real widths")
+    parser.add_argument("--layers", type=int, help="another number of layers, for img_enc and the prompt and token of LLaMA")
     parser.add_argument("--exporter", choices=to_onnx.EXPORTERS, default="dyn", help="ts: TorchScript; dyn: dynamo")
     parser.add_argument("--opset", type=int, default=20, choices=range(14, 24), metavar="14..23")
     parser.add_argument("--dtype", choices=("f32", "f16"), default="f32")
@@ -52,6 +54,8 @@ def main():
         sys.exit(f"export: no model is named {', '.join(unknown)}; --list prints all names")
     if given.streamed and (given.exporter != "dyn" or given.variant):
         sys.exit("export: --streamed goes with the dynamo exporter and without variants")
+    if given.layers is not None and (given.fixtures or given.layers < 1):
+        sys.exit("export: --layers is at least 1, and fixtures have the number of layers that they have")
     if not given.fixtures and not given.out:
         sys.exit("export: give --out FOLDER, or --fixtures")
     logging.disable(logging.WARNING)
@@ -72,6 +76,7 @@ def main():
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     if given.fixtures and not given.names:
         fixtures.write_adapters(given.out or Path(__file__).parent)
+        fixtures.write_deep(given.out or Path(__file__).parent)
     if failed:
         sys.exit(f"export: failed: {', '.join(failed)}")
 

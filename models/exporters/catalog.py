@@ -1,5 +1,7 @@
 """All models by name."""
 
+import inspect
+
 import torch
 
 from . import (
@@ -18,7 +20,12 @@ BUILDERS = {
 } | llama.builders() | vit.BUILDERS | contrast.BUILDERS
 
 
-def build(name, size):
-    """The model; the same for the same name and size."""
+def build(name, size, layers=None):
+    """The model, with another number of layers where one is given; the same for the same name and sizes."""
     torch.manual_seed(42)
-    return BUILDERS[name](size)
+    builder = BUILDERS[name]
+    if layers is None:
+        return builder(size)
+    if "layers" not in inspect.signature(builder).parameters:
+        raise ValueError("its number of layers cannot be chosen")
+    return builder(size, layers=layers)

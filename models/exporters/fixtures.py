@@ -3,8 +3,9 @@
 import json
 
 import numpy as np
+import onnx
 
-from . import catalog, lora, modules, streamed, to_onnx, torchscript, variants
+from . import catalog, filling, lora, modules, streamed, to_onnx, torchscript, variants
 
 # The exporters and opsets of every part of M4 in the repository, and further ones of some.
 EVERY = (("ts", 17), ("dyn", 20))
@@ -26,6 +27,10 @@ HALF = {
 }
 # Of these models every form in `variants`, from both exporters' files.
 WITH_VARIANTS = ("img_enc", "llama_decode", "audi_enc")
+# Graphs with all layers and without weights.
+DEEP = ("img_enc", "llama_decode")
+# Constants of no more elements say what a node does.
+FEW_ELEMENTS = 16
 TOLERANCE = {"f32": 1e-5, "f16": 2e-2}
 
 
@@ -56,7 +61,7 @@ def write_export(name, given):
     """What the command line asks for."""
     folder = given.out / name
     folder.mkdir(parents=True, exist_ok=True)
-    spec = catalog.build(name, given.size)
+    spec = catalog.build(name, given.size, given.layers)
     if given.dtype == "f16":
         spec = spec.to_half()
     path = folder / export_name(given)
@@ -105,6 +110,29 @@ def write(name, root):
         half = spec.to_half()
         for exporter, opset in HALF[name]:
             write_model(half, folder / file_name(exporter, opset, "f16"), exporter, opset, "f16")
+
+
+def write_deep(root):
+    """Graphs with all layers; the file that their weights lie in is not written."""
+    folder = root / "depth"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in DEEP:
+        path = folder / f"{name}.onnx"
+        to_onnx.export(catalog.build(name, "depth"), path, "dyn", 20)
+        onnx.save(without_weights(onnx.load(path), path.name), path)
+
+
+def without_weights(model, name):
+    """The bare graph, with places for its weights in the data file of that name."""
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) > FEW_ELEMENTS:
+            for field in ("raw_data", "float_data"):
+                tensor.ClearField(field)
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+    return filling.put_aside(model, f"{name}.data")
 
 
 def write_adapters(root):

@@ -136,12 +136,12 @@ class Imu(WithClassToken):
         return self.scale(self.embed(self.stem_norm(self.proj(x))))
 
 
-def img_enc(size, video=False):
+def img_enc(size, video=False, layers=None):
     tiny_image = (28, 42) if video else (56, 56)
     width, blocks, heads, embedding, image = dict(
         tiny=(20, 2, 2, 12, tiny_image), depth=(32, 32, 16, 32, (56, 56)), full=(1280, 32, 16, 1024, (224, 224))
     )[size]
-    module = draw_weights(Vision(width, blocks, heads, embedding, image, video), 1)
+    module = draw_weights(Vision(width, layers or blocks, heads, embedding, image, video), 1)
     vision = torch.randn(2, 3, *((2,) if video else ()), *image)
     return Spec(module, {"vision": vision}, ["embedding"], {"vision": {0: "batch"}})
 

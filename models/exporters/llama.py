@@ -61,11 +61,11 @@ class Decode(nn.Module):
         return (result.logits, *caches.flat(result.past_key_values))
 
 
-def build(size, family="llama", attention="eager"):
-    width, layers, heads, key_heads, hidden, vocabulary = DIMS[family][size]
+def build(size, family="llama", attention="eager", layers=None):
+    width, usual_layers, heads, key_heads, hidden, vocabulary = DIMS[family][size]
     grouped = family == "llama2_gqa"
     config = LlamaConfig(
-        hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=key_heads,
+        hidden_size=width, num_hidden_layers=layers or usual_layers, num_attention_heads=heads, num_key_value_heads=key_heads,
         intermediate_size=hidden, vocab_size=vocabulary, rms_norm_eps=1e-5 if grouped else 1e-6,
         max_position_embeddings=4096 if grouped else 2048, tie_word_embeddings=False, attn_implementation=attention,
     )
@@ -125,6 +125,6 @@ def builders():
     }
     table = {}
     for name, how in kinds.items():
-        table[name.format("prefill")] = lambda size, how=how: prefill(size, **how)
-        table[name.format("decode")] = lambda size, how=how: decode(size, **how)
+        table[name.format("prefill")] = lambda size, layers=None, how=how: prefill(size, layers=layers, **how)
+        table[name.format("decode")] = lambda size, layers=None, how=how: decode(size, layers=layers, **how)
     return table | {"llama_embeds": embeds}

@@ -36,7 +36,7 @@ def without_weights(dtype):
 def write(name, given, path):
     """A graph and its data file; bytes of the weights."""
     with without_weights(torch.float16 if given.dtype == "f16" else torch.float32):
-        spec = catalog.build(name, given.size)
+        spec = catalog.build(name, given.size, given.layers)
     model = graph(spec, given.opset)
     to_onnx.drop_descriptions(model)
     path.write_bytes(filling.put_aside(model, path.name + ".data").SerializeToString())

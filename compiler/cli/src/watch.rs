@@ -77,6 +77,10 @@ impl Observer for Watch<'_> {
         }
     }
 
+    fn sees_rewritten(&self) -> bool {
+        self.dumps.contains(&Phase::Rewrite)
+    }
+
     fn planned(&mut self, plan: &Plan) {
         self.dump(&plan.name, Phase::Plan, plan);
     }

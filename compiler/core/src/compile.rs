@@ -26,6 +26,12 @@ pub trait Observer {
     /// A phase of a program has ended; `graph` is what it leaves.
     fn end(&mut self, _program: &str, _phase: Phase, _graph: &Graph, _elapsed: Duration) {}
 
+    /// Whether it looks at the graph that rewriting leaves. For one that does not, no forms are chosen to be shown, and the
+    /// graph is the one before.
+    fn sees_rewritten(&self) -> bool {
+        true
+    }
+
     /// A program's plan is made.
     fn planned(&mut self, _plan: &Plan) {}
 
@@ -36,7 +42,11 @@ pub trait Observer {
 /// Watches nothing.
 pub struct Silent;
 
-impl Observer for Silent {}
+impl Observer for Silent {
+    fn sees_rewritten(&self) -> bool {
+        false
+    }
+}
 
 /// What a compilation did.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -210,10 +220,11 @@ fn graphs(
     }
     if let Some(numerics) = project.numerics.filter(|_| last >= Phase::Rewrite) {
         let mut all = None;
+        // Nothing of the smallest forms goes into what is compiled.
+        let seen = last == Phase::Rewrite || observer.sees_rewritten();
         graph = timed(Phase::Rewrite, &mut report, observer, || {
-            let (forms, smallest) = Rewriting::of(&graph, numerics, &Smallest)?;
-            all = Some(forms);
-            Ok(smallest)
+            let forms = all.insert(Rewriting::of(&graph, numerics)?);
+            if seen { forms.extract(&Smallest) } else { Ok(graph) }
         })?;
         if let Some(all) = all.filter(|_| last >= Phase::Extract) {
             let mut choice = None;

@@ -53,6 +53,11 @@ impl Cut {
         Cut { graph: graph.clone(), sequence, blocks, rest }
     }
 
+    /// The whole graph as one piece, whether or not something repeats.
+    pub fn whole(graph: &Graph) -> Cut {
+        Cut { graph: graph.clone(), sequence: Sequence::of(graph), blocks: Vec::new(), rest: None }
+    }
+
     /// The pieces, the rest last.
     pub fn pieces(&self) -> impl Iterator<Item = &Graph> {
         let rest = self.rest.as_ref().map_or(&self.graph, |rest| &rest.piece);

@@ -48,27 +48,29 @@ pub struct BlockReport {
 }
 
 impl Rewriting {
-    /// Saturates a graph; gives the forms that some prices choose, too.
+    /// Saturates a graph, what repeats in it once.
     ///
     /// # Errors
     /// Where a rule is wrong, which is a bug.
-    pub fn of(graph: &Graph, numerics: RuleNumerics, prices: &dyn Prices) -> Result<(Rewriting, Graph), Diagnostics> {
+    pub fn of(graph: &Graph, numerics: RuleNumerics) -> Result<Rewriting, Diagnostics> {
+        Rewriting::of_pieces(Cut::of(graph), numerics)
+    }
+
+    /// Saturates the pieces of a graph.
+    ///
+    /// # Errors
+    /// Where a rule is wrong, which is a bug.
+    pub fn of_pieces(cut: Cut, numerics: RuleNumerics) -> Result<Rewriting, Diagnostics> {
         let rules: Vec<ReadRule> = rules::read(numerics).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
-        let cut = Cut::of(graph);
-        let (mut pieces, mut chosen) = (Vec::new(), Vec::new());
+        let mut pieces = Vec::new();
         for piece in cut.pieces() {
             let room = memory::take(saturate::most_nodes(piece.len()) as u64 * NODE_BYTES);
-            let Some(_room) = room.ok().filter(|_| piece.len() <= MOST_NODES) else {
-                pieces.push(Piece::Kept(piece.len()));
-                chosen.push(piece.clone());
-                continue;
-            };
-            let forms = inside(piece, &rules, &piece.guards)?;
-            chosen.push(forms.extract(prices)?);
-            pieces.push(Piece::Forms(Box::new(forms)));
+            pieces.push(match room.ok().filter(|_| piece.len() <= MOST_NODES) {
+                Some(_room) => Piece::Forms(Box::new(inside(piece, &rules, &piece.guards)?)),
+                None => Piece::Kept(piece.len()),
+            });
         }
-        let chosen = cut.join(chosen)?;
-        Ok((Rewriting { cut, pieces }, chosen))
+        Ok(Rewriting { cut, pieces })
     }
 
     /// The graph of the forms that are chosen in some way, and how good the choice is.

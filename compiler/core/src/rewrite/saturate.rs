@@ -164,6 +164,8 @@ impl Applied {
         most: usize,
         report: &mut Saturation,
     ) -> bool {
+        // To count nodes takes a look at every class; within a round they are those at first and those that were made.
+        let (before, made) = (forms.total_number_of_nodes(), forms.analysis.made.len());
         for (number, mut place) in found {
             let rule = &rules[number];
             place.roots.iter_mut().for_each(|root| *root = forms.find(*root));
@@ -186,7 +188,7 @@ impl Applied {
                 }
             }
             forms.analysis.rule = None;
-            if forms.total_number_of_nodes() > most {
+            if before + forms.analysis.made.len() - made > most {
                 return false;
             }
         }

@@ -23,12 +23,13 @@ fn chain(length: usize) -> Graph {
 #[test]
 fn what_is_too_large_is_left_as_it_is() {
     let graph = chain(20_100);
-    let (rewriting, made) = Rewriting::of(&graph, RuleNumerics::Reassociate, &Smallest).expect("rewritten");
+    let rewriting = Rewriting::of(&graph, RuleNumerics::Reassociate).expect("rewritten");
+    let made = rewriting.extract(&Smallest).expect("a choice");
     assert_eq!(made.operator_count(), graph.operator_count());
     assert!(rewriting.report().kept_nodes > 20_000);
     let warning = rewriting.too_large("main").expect("a warning");
     assert_eq!(warning.code, codes::REWRITE_TOO_LARGE);
-    let small = Rewriting::of(&chain(50), RuleNumerics::Reassociate, &Smallest).expect("rewritten").0;
+    let small = Rewriting::of(&chain(50), RuleNumerics::Reassociate).expect("rewritten");
     assert_eq!(small.report().kept_nodes, 0);
     assert!(small.too_large("main").is_none());
 }
