@@ -3,9 +3,13 @@
 use super::constant_of;
 use super::looks::{Operand, Sequence};
 use super::repeats::Repeat;
-use m4c_ir::{Constant, DataFile, Graph, Identity, ValueId};
+use m4c_ir::{Constant, DataFile, Graph, Identity, NodeKind, ValueId};
+use m4c_ops::numerics::Numerics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// What all occurrences read is shown with what it is made of, so far back: rules may look at it.
+const MOST_CONTEXT: usize = 6;
 
 /// What repeats.
 pub(super) struct Block {
@@ -36,7 +40,9 @@ pub(super) fn blocks(graph: &Graph, sequence: &Sequence, repeats: &[Repeat]) -> 
         equal[number].1.extend(starts);
     }
     let outputs = graph.outputs().iter().map(|output| output.value).collect();
-    equal.into_iter().filter_map(|(nodes, starts)| Block::of(graph, sequence, &outputs, nodes, starts)).collect()
+    let inside = |value| sequence.position(value).is_some_and(|position| repeats.iter().any(|one| one.has(position)));
+    let whole = Whole { graph, sequence, outputs, inside: &inside };
+    equal.into_iter().filter_map(|(nodes, starts)| Block::of(&whole, nodes, starts)).collect()
 }
 
 /// The look of a node, and where its operands come from.
@@ -68,15 +74,19 @@ fn forms(sequence: &Sequence, repeat: &Repeat) -> Vec<Form> {
     (start..start + repeat.period).map(form).collect()
 }
 
+/// The graph that blocks are cut out of.
+struct Whole<'a> {
+    graph: &'a Graph,
+    sequence: &'a Sequence,
+    outputs: BTreeSet<ValueId>,
+    /// Whether a value is one of an occurrence.
+    inside: &'a dyn Fn(ValueId) -> bool,
+}
+
 impl Block {
     /// `None` where constants of the first occurrence have bytes in common, but those of others do not.
-    fn of(
-        graph: &Graph,
-        sequence: &Sequence,
-        outputs: &BTreeSet<ValueId>,
-        nodes: usize,
-        starts: Vec<usize>,
-    ) -> Option<Block> {
+    fn of(whole: &Whole<'_>, nodes: usize, starts: Vec<usize>) -> Option<Block> {
+        let Whole { graph, sequence, .. } = *whole;
         let (piece, start) = (graph.empty_copy(), *starts.first()?);
         let mut block =
             Block { piece, nodes, starts, inputs: Vec::new(), outputs: Vec::new(), weights: BTreeMap::new() };
@@ -91,19 +101,13 @@ impl Block {
                     _ => {
                         let value = |start: &usize| sequence.value(*sequence.operands[start + place].get(slot)?);
                         let values: Vec<ValueId> = block.starts.iter().map(value).collect::<Option<_>>()?;
-                        let new = match outside.get(&values) {
-                            Some(known) => *known,
-                            None => block.add(graph, &values)?,
-                        };
-                        outside.insert(values, new);
-                        Some(new)
+                        Some(block.outside(whole, &mut outside, values, MOST_CONTEXT)?)
                     }
                 });
             }
             made.push(block.piece.copy_node(graph, sequence.nodes[start + place], &operands));
         }
-        let used =
-            |place: &usize| block.starts.iter().any(|&start| block.leaves(graph, sequence, outputs, start, *place));
+        let used = |place: &usize| block.starts.iter().any(|&start| block.leaves(whole, start, *place));
         block.outputs = (0..nodes).filter(used).collect();
         for &place in &block.outputs {
             block.piece.add_output(place.to_string(), made[place]);
@@ -113,6 +117,40 @@ impl Block {
         let mut shared = shared.filter(|(values, _)| values.iter().all(|value| *value == values[0]));
         let fixed = |&new: &ValueId| constant_of(&block.piece, new).is_none_or(|c| block.weights(c) == Some(None));
         (apart && shared.all(|(_, new)| fixed(new))).then_some(block)
+    }
+
+    /// What the occurrences read from outside, added where it is not there yet: a value that all share and whose elements are
+    /// computed one by one with what it is computed of.
+    fn outside(
+        &mut self,
+        whole: &Whole<'_>,
+        known: &mut BTreeMap<Vec<ValueId>, ValueId>,
+        values: Vec<ValueId>,
+        context: usize,
+    ) -> Option<ValueId> {
+        if let Some(&new) = known.get(&values) {
+            return Some(new);
+        }
+        let (graph, first) = (whole.graph, *values.first()?);
+        let shown = |kind: &NodeKind| match kind {
+            NodeKind::Apply { op, .. } => op.numerics != Numerics::Accumulated && kind.bound_symbol().is_none(),
+            _ => false,
+        };
+        let shared = values.iter().all(|&value| value == first) && !(whole.inside)(first);
+        let new = if context > 0 && shared && shown(&graph.node(first).kind) && graph.size_sources(first).is_empty() {
+            let mut operands = Vec::new();
+            for operand in graph.operands(first) {
+                operands.push(match operand {
+                    Some(value) => Some(self.outside(whole, known, vec![value; values.len()], context - 1)?),
+                    None => None,
+                });
+            }
+            self.piece.copy_node(graph, first, &operands)
+        } else {
+            self.add(graph, &values)?
+        };
+        known.insert(values, new);
+        Some(new)
     }
 
     /// Adds what the occurrences have of their own, or all share: a constant or an input.
@@ -147,19 +185,12 @@ impl Block {
     }
 
     /// Whether something outside of an occurrence needs a node of it.
-    fn leaves(
-        &self,
-        graph: &Graph,
-        sequence: &Sequence,
-        outputs: &BTreeSet<ValueId>,
-        start: usize,
-        place: usize,
-    ) -> bool {
-        let value = sequence.nodes[start + place];
+    fn leaves(&self, whole: &Whole<'_>, start: usize, place: usize) -> bool {
+        let value = whole.sequence.nodes[start + place];
         let inside = |user: &ValueId| {
-            sequence.position(*user).is_some_and(|position| (start..start + self.nodes).contains(&position))
+            whole.sequence.position(*user).is_some_and(|position| (start..start + self.nodes).contains(&position))
         };
-        outputs.contains(&value) || !graph.users(value).iter().all(inside)
+        whole.outputs.contains(&value) || !whole.graph.users(value).iter().all(inside)
     }
 
     /// What a constant of the rewritten piece stands for: the constants of all occurrences, or itself in all.

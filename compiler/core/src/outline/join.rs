@@ -40,9 +40,10 @@ pub(super) fn join(
         values.insert(original, new);
     }
     outside.extend(others.iter().copied().zip(rest.inputs.iter().copied()));
-    let (done, constants) = (BTreeSet::new(), BTreeMap::new());
+    let (done, once, constants) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+    let plans = &plans;
     let mut join =
-        Join { graph, sequence, rest, rewritten, plans: &plans, whole, placed, values, outside, done, constants };
+        Join { graph, sequence, rest, rewritten, plans, whole, placed, values, outside, done, once, constants };
     for value in rewritten.rest.order() {
         join.place(Part::Rest(value))?;
     }
@@ -67,6 +68,8 @@ struct Plan<'a> {
     sets: Vec<(BTreeSet<Arc<Origin>>, Vec<usize>)>,
     /// For each constant those of all occurrences.
     weights: BTreeMap<ValueId, &'a [ValueId]>,
+    /// What is computed only of what all occurrences share: once for all.
+    shared: BTreeSet<ValueId>,
 }
 
 impl<'a> Plan<'a> {
@@ -78,6 +81,9 @@ impl<'a> Plan<'a> {
             of(place).iter().for_each(|origin| places.entry(origin).or_default().push(place));
         }
         let order = made.order();
+        let same = |(_, values): &(_, &Vec<ValueId>)| values.iter().all(|value| *value == values[0]);
+        let mut shared: BTreeSet<ValueId> =
+            made.inputs().iter().zip(&block.inputs).filter(same).map(|(&input, _)| input).collect();
         let (mut origins, mut sets, mut weights) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         let mut numbers: BTreeMap<&BTreeSet<Arc<Origin>>, usize> = BTreeMap::new();
         for &value in &order {
@@ -85,12 +91,17 @@ impl<'a> Plan<'a> {
             match &node.kind {
                 // Nothing that is rewritten this way makes loops, whose constants are elsewhere.
                 NodeKind::Scan(_) => return None,
-                NodeKind::Constant(constant) => {
-                    if let Some(values) = block.weights(constant)? {
-                        weights.insert(value, values);
+                NodeKind::Constant(constant) => match block.weights(constant)? {
+                    Some(values) => _ = weights.insert(value, values),
+                    None => _ = shared.insert(value),
+                },
+                NodeKind::Apply { .. } => {
+                    let fixed = made.operands(value).iter().flatten().all(|operand| shared.contains(operand));
+                    if fixed && node.kind.bound_symbol().is_none() && made.size_sources(value).is_empty() {
+                        shared.insert(value);
                     }
                 }
-                _ => {}
+                NodeKind::Input(_) | NodeKind::Result(_) => {}
             }
             let number = *numbers.entry(&node.origins).or_insert(sets.len());
             if number == sets.len() {
@@ -102,7 +113,7 @@ impl<'a> Plan<'a> {
             }
             origins.insert(value, number);
         }
-        Some(Plan { block, made, order, origins, sets, weights })
+        Some(Plan { block, made, order, origins, sets, weights, shared })
     }
 
     /// The origins of each set in an occurrence.
@@ -143,6 +154,8 @@ struct Join<'a> {
     outside: BTreeMap<ValueId, ValueId>,
     /// Occurrences in place.
     done: BTreeSet<(usize, usize)>,
+    /// Nodes of the rest, and those of blocks that all occurrences share, by operator, attributes and operands.
+    once: BTreeMap<(&'static str, String, Vec<Option<ValueId>>), ValueId>,
     constants: BTreeMap<(String, Identity), ValueId>,
 }
 
@@ -225,7 +238,7 @@ impl Join<'_> {
                 let operand = |operand: Option<ValueId>| operand.map(|operand| self.placed.get(&operand).copied());
                 let operands: Vec<Option<ValueId>> =
                     rest.operands(value).into_iter().map(|of| operand(of).flatten()).collect();
-                self.whole.graph_mut().copy_node(rest, value, &operands)
+                self.once(rest, value, operands, &rest.node(value).origins)
             }
         };
         self.placed.insert(value, new);
@@ -257,12 +270,16 @@ impl Join<'_> {
                     let operands: Vec<Option<ValueId>> =
                         operands.map(|operand| operand.and_then(|operand| new.get(&operand).copied())).collect();
                     let origins = origins.get(*plan.origins.get(&value)?)?;
-                    self.computed(&operands, plan.made.node(value), origins).unwrap_or_else(|| {
-                        let graph = self.whole.graph_mut();
-                        let made = graph.copy_node(plan.made, value, &operands);
-                        graph.node_mut(made).origins.clone_from(origins);
-                        made
-                    })
+                    match self.computed(&operands, plan.made.node(value), origins) {
+                        Some(made) => made,
+                        None if plan.shared.contains(&value) => self.once(plan.made, value, operands, origins),
+                        None => {
+                            let graph = self.whole.graph_mut();
+                            let made = graph.copy_node(plan.made, value, &operands);
+                            graph.node_mut(made).origins.clone_from(origins);
+                            made
+                        }
+                    }
                 }
             };
             new.insert(value, made);
@@ -273,6 +290,35 @@ impl Join<'_> {
         }
         self.done.insert((number, occurrence));
         Some(())
+    }
+
+    /// A node that may be there already: in another occurrence, block or the rest.
+    fn once(
+        &mut self,
+        from: &Graph,
+        value: ValueId,
+        operands: Vec<Option<ValueId>>,
+        origins: &BTreeSet<Arc<Origin>>,
+    ) -> ValueId {
+        let graph = self.whole.graph_mut();
+        let kind = &from.node(value).kind;
+        let key = match kind {
+            NodeKind::Apply { op, attrs } if kind.bound_symbol().is_none() && from.size_sources(value).is_empty() => {
+                Some((op.name, attrs.to_string(), operands.clone()))
+            }
+            _ => None,
+        };
+        let known = key.as_ref().and_then(|key| self.once.get(key)).copied();
+        if let Some(known) = known.filter(|&known| graph.fact(known) == from.fact(value)) {
+            graph.node_mut(known).origins.extend(origins.iter().cloned());
+            return known;
+        }
+        let new = graph.copy_node(from, value, &operands);
+        graph.node_mut(new).origins.clone_from(origins);
+        if let Some(key) = key {
+            self.once.insert(key, new);
+        }
+        new
     }
 
     /// The result of a node all of whose operands are constants in memory: that they are is known only now.

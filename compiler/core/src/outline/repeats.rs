@@ -35,6 +35,11 @@ impl Repeat {
     fn end(&self) -> usize {
         self.start + self.len()
     }
+
+    /// Whether a position is in an occurrence.
+    pub(super) fn has(&self, position: usize) -> bool {
+        (self.start..self.end()).contains(&position)
+    }
 }
 
 /// The stretches of a graph, from front to back. Where they overlap, the longest is taken.
