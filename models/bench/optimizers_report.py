@@ -60,8 +60,11 @@ def verdicts(models, names):
         fewer = [key for key, found in both.items() if found[name]["one"]["after"] < found["m4c"]["one"]["after"]]
         text += f"; it leaves fewer nodes on {listed(list(map(shown, fewer)))}" if fewer else ""
         failed = [shown(key) for key, found in models.items() if "error" in found.get(name, {}).get("one", {})]
+        loads = ", what it takes to load included" if name in ("onnxruntime", "transformers") else ""
+        text += loads
         lines.append(text + (f"; it fails on {listed(failed)}" if failed else "") + ".")
-    return lines
+    missing = [one.shown for name, one in OPTIMIZERS.items() if name not in names]
+    return lines + ([f"* Not measured: {listed(missing)}."] if missing else [])
 
 
 def stage_table(models):
@@ -71,10 +74,11 @@ def stage_table(models):
         if "stages" not in found:
             continue
         parts, rewriting = found["stages"]["seconds"], found["stages"]["rewriting"]
-        runs = [sum(run) for run in zip(*parts.values())]
+        parts = [parts[name] for name in ("cut", "saturate", "extract")]
+        runs = [sum(run) for run in zip(*parts)]
         blocks = ", ".join(f"{block['nodes']} × {block['occurrences']}" for block in rewriting["blocks"])
         whole = cell(found.get("m4c-whole"), "one", time_of)
-        first = [seconds(times[0]) for times in (*parts.values(), runs)]
+        first = [seconds(times[0]) for times in (*parts, runs)]
         body.append([shown(key), *first, seconds(statistics.median(runs[1:] or runs)), whole, blocks or "none"])
     return table(heads, body)
 
@@ -120,7 +124,7 @@ def write(results, page):
         "onnxsim and onnxslim fold constants and remove nodes, onnxruntime and tract also choose kernels and layouts.", "",
         f"## Seconds on all {machine['cores']} cores", "", *optimizer_table(models, "all", time_of, names), "",
         "## Nodes before and after", "",
-        "Constants are not counted. Operators of each are its own: those of m4c are primitives and composites after lowering,",
+        "Constants are not counted, but m4c counts those that are nodes of the file. Operators of each are its own: those of m4c are primitives and composites after lowering,",
         "tract's are typed at first.", "",
         *optimizer_table(models, "one", lambda entry: f"{entry['before']} → {entry['after']}", names), "",
         "## What m4c's time is made of", "",

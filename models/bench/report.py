@@ -173,7 +173,8 @@ def write(results, page):
         f"* Before anything is timed, outputs must agree within {TOLERANCE:g} of the largest magnitude.",
         f"* The engines take turns, {span(rounds)} times, each in a fresh process that warms up first; {span(runs)} timed runs an engine.",
         "* onnxruntime: all optimizations, intra-op threads as above, one inter-op thread. OpenVINO: f32 as inference precision,",
-        "  one stream, latency hint. m4c: one artifact for all x86-64 processors, compiled with symbolic sizes.",
+        "  one stream, latency hint. m4c: one artifact for all x86-64 processors, compiled with symbolic sizes.", "",
+        "How long rewriting takes beside other graph optimizers: [benchmarks-rewriting.md](benchmarks-rewriting.md).",
     ]
     Path(page).write_text("\n".join(text) + "\n")
 
