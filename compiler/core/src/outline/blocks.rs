@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What all occurrences read is shown with what it is made of, so far back: rules may look at it.
-const MOST_CONTEXT: usize = 6;
+pub(super) const MOST_CONTEXT: usize = 6;
 
 /// What repeats.
 pub(super) struct Block {
