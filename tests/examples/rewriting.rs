@@ -6,7 +6,7 @@ use m4c_compiler::compile::{Silent, graph_after};
 use m4c_compiler::outline::Cut;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
-use m4c_compiler::rewrite::{Rewriting, RuleNumerics, Targeted};
+use m4c_compiler::rewrite::{Extraction, Rewriting, RuleNumerics, Targeted};
 use m4c_ir::Graph;
 use m4c_target_cpu::CpuTarget;
 use serde_json::json;
@@ -38,7 +38,7 @@ fn main() {
         let rewriting = Rewriting::of_pieces(pieces, RuleNumerics::Reassociate).expect("rules are right");
         saturating.push(start.elapsed().as_secs_f64());
         let start = Instant::now();
-        let chosen = rewriting.extract(&Targeted(&target)).expect("well formed");
+        let chosen = rewriting.extract(&Targeted(&target), Extraction::Greedy).expect("well formed").0;
         extracting.push(start.elapsed().as_secs_f64());
         done = Some((rewriting.report(), chosen.operator_count()));
     }

@@ -9,7 +9,7 @@ use crate::onnx::{DataFiles, ModelFile};
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
-use crate::rewrite::{ExtractionReport, Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted};
+use crate::rewrite::{Extraction, ExtractionReport, Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted};
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
@@ -224,7 +224,7 @@ fn graphs(
         let seen = last == Phase::Rewrite || observer.sees_rewritten();
         graph = timed(Phase::Rewrite, &mut report, observer, || {
             let forms = all.insert(Rewriting::of(&graph, numerics)?);
-            if seen { forms.extract(&Smallest) } else { Ok(graph) }
+            if seen { Ok(forms.extract(&Smallest, Extraction::Greedy)?.0) } else { Ok(graph) }
         })?;
         if let Some(all) = all.filter(|_| last >= Phase::Extract) {
             let mut choice = None;

@@ -1,7 +1,7 @@
 //! Graphs are rewritten piece by piece.
 
 use crate::diagnostic::codes;
-use crate::rewrite::{Rewriting, RuleNumerics, Smallest};
+use crate::rewrite::{Extraction, Rewriting, RuleNumerics, Smallest};
 use m4c_ir::{Graph, GraphBuilder};
 use m4c_ops::build::Build;
 use m4c_ops::{Attrs, DType, Fact, Op, primitive};
@@ -24,7 +24,7 @@ fn chain(length: usize) -> Graph {
 fn what_is_too_large_is_left_as_it_is() {
     let graph = chain(20_100);
     let rewriting = Rewriting::of(&graph, RuleNumerics::Reassociate).expect("rewritten");
-    let made = rewriting.extract(&Smallest).expect("a choice");
+    let made = rewriting.extract(&Smallest, Extraction::Greedy).expect("a choice").0;
     assert_eq!(made.operator_count(), graph.operator_count());
     assert!(rewriting.report().kept_nodes > 20_000);
     let warning = rewriting.too_large("main").expect("a warning");

@@ -1,6 +1,6 @@
 //! Forms and the targets that compute them are chosen together.
 
-use crate::rewrite::{Extraction, Placement, Rewriting, RuleNumerics, Smallest};
+use crate::rewrite::{Extraction, Placement, Rewriting, RuleNumerics};
 use m4c_ir::{Graph, GraphBuilder, NodeKind};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::{Attrs, DType, Data, Fact, Tensor, primitive};
@@ -52,7 +52,7 @@ fn placed(graph: &Graph, ops: &[&str]) -> Placement {
     let host = target("flops_per_second = 1e10, bytes_per_second = 1e10", &[]);
     let bus = "transfer = { bytes_per_second = 1e9, seconds = 5e-5 }";
     let fast = target(&format!("flops_per_second = 1e13, bytes_per_second = 1e11, {bus}"), ops);
-    let all = Rewriting::of(graph, RuleNumerics::Reassociate, &Smallest).expect("rewritten").0;
+    let all = Rewriting::of(graph, RuleNumerics::Reassociate).expect("rewritten");
     all.place(&[&host, &fast], Extraction::Greedy).unwrap_or_else(|errors| panic!("{}", errors.to_text()))
 }
 
