@@ -92,8 +92,15 @@ impl<'a> Plan<'a> {
                 // Nothing that is rewritten this way makes loops, whose constants are elsewhere.
                 NodeKind::Scan(_) => return None,
                 NodeKind::Constant(constant) => match block.weights(constant)? {
-                    Some(values) => _ = weights.insert(value, values),
-                    None => _ = shared.insert(value),
+                    Some(values) => {
+                        if values.iter().all(|value| *value == values[0]) {
+                            shared.insert(value);
+                        }
+                        weights.insert(value, values);
+                    }
+                    None => {
+                        shared.insert(value);
+                    }
                 },
                 NodeKind::Apply { .. } => {
                     let fixed = made.operands(value).iter().flatten().all(|operand| shared.contains(operand));
@@ -270,15 +277,15 @@ impl Join<'_> {
                     let operands: Vec<Option<ValueId>> =
                         operands.map(|operand| operand.and_then(|operand| new.get(&operand).copied())).collect();
                     let origins = origins.get(*plan.origins.get(&value)?)?;
-                    match self.computed(&operands, plan.made.node(value), origins) {
-                        Some(made) => made,
-                        None if plan.shared.contains(&value) => self.once(plan.made, value, operands, origins),
-                        None => {
+                    if plan.shared.contains(&value) {
+                        self.once(plan.made, value, operands, origins)
+                    } else {
+                        self.computed(&operands, plan.made.node(value), origins).unwrap_or_else(|| {
                             let graph = self.whole.graph_mut();
                             let made = graph.copy_node(plan.made, value, &operands);
                             graph.node_mut(made).origins.clone_from(origins);
                             made
-                        }
+                        })
                     }
                 }
             };

@@ -67,9 +67,10 @@ fn rewritten(graph: &Graph, rewrite: Rewrite<'_>) -> (Graph, Vec<(usize, usize)>
     assert_eq!(made.outputs().len(), graph.outputs().len());
     let inputs = inputs(graph);
     let whole = rewrite(graph);
-    // A block may choose another form of what all occurrences share than the rest does: a few nodes, once.
+    // A block may choose another form of what all occurrences share than the rest does: a few nodes, once. Equal nodes of both
+    // become one.
     let (pieces, one) = (made.operator_count(), whole.operator_count());
-    assert!((one..=one + MOST_CONTEXT * found.len()).contains(&pieces), "{pieces} nodes, not {one}");
+    assert!(pieces <= one + MOST_CONTEXT * found.len(), "{pieces} nodes, not {one}");
     assert!(interpreted(&made, &inputs) == interpreted(&whole, &inputs), "other results\n{graph}\n{made}");
     (made, found.iter().map(|&Outlined { nodes, occurrences }| (nodes, occurrences)).collect())
 }
