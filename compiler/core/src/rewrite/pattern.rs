@@ -7,7 +7,7 @@
 
 use super::language::{Forms, Head, Node, attr, known};
 use egg::Id;
-use m4c_ops::{Attr, table};
+use m4c_ops::{Attr, DType, Tensor, table};
 
 /// Numbers further apart than the rounding of `f32` are different numbers.
 const ROUNDING: f64 = 1.2e-7;
@@ -138,7 +138,7 @@ impl Pattern {
         match self {
             Pattern::Any(name) => found.extend(named(so_far.clone(), *name, class)),
             Pattern::Number(name) => {
-                let Some(number) = number(forms, class) else { return };
+                let Some((number, _)) = number(forms, class) else { return };
                 let mut next = so_far.clone();
                 match next.numbers[*name].replace(number) {
                     Some(other) if other.to_bits() != number.to_bits() => {}
@@ -146,7 +146,7 @@ impl Pattern {
                 }
             }
             Pattern::Literal(wanted) => {
-                if number(forms, class).is_some_and(|number| is_number(number, *wanted)) {
+                if number(forms, class).is_some_and(|(number, dtype)| is_number(number, *wanted, dtype)) {
                     found.push(so_far.clone());
                 }
             }
@@ -220,18 +220,23 @@ fn named(mut so_far: Match, name: usize, class: Id) -> Option<Match> {
     }
 }
 
-/// Whether a number is the wanted one: the same bits where `f32` has it, else as near as rounding allows.
-fn is_number(number: f64, wanted: f64) -> bool {
+/// Whether a number is the wanted one: the same bits where `f32` has it, else as near as rounding allows; of a narrow type
+/// what the wanted one rounds to.
+fn is_number(number: f64, wanted: f64, dtype: DType) -> bool {
+    if dtype.is_narrow() {
+        return Tensor::scalar(dtype, wanted).as_f64s().is_some_and(|all| all[0].to_bits() == number.to_bits());
+    }
     if f64::from(wanted as f32) == wanted {
         return number.to_bits() == wanted.to_bits();
     }
     (number - wanted).abs() <= ROUNDING * wanted.abs()
 }
 
-/// The only element of a constant.
-fn number(forms: &Forms, class: Id) -> Option<f64> {
+/// The only element of a constant, and its type.
+fn number(forms: &Forms, class: Id) -> Option<(f64, DType)> {
     let known = known(forms, class)?;
-    known.number.filter(|_| known.fact.dtype.is_float() && known.fact.elements().is(1))
+    let number = known.number.filter(|_| known.fact.dtype.is_float() && known.fact.elements().is(1))?;
+    Some((number, known.fact.dtype))
 }
 
 fn parse(words: &mut &[String], parts: &[(&str, &str)], names: &mut Names) -> Result<Pattern, String> {
