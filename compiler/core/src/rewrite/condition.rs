@@ -82,6 +82,10 @@ pub(super) static CONDITIONS: &[Entry] = &[
         let first = *axes.first()?;
         Some(axes.iter().copied().eq(first..rank))
     }),
+    entry("behind-channels", 2, "{0} are all axes of {1} behind the second", |asked| {
+        let (axes, rank) = (asked.ints(0)?, asked.fact(1)?.rank() as i64);
+        Some(!axes.is_empty() && axes.iter().copied().eq(2..rank))
+    }),
     entry("one-axis", 1, "{0} is one axis", |asked| Some(asked.ints(0)?.len() == 1)),
     entry("count", 3, "{0} is the number of elements of {2} along {1}", |asked| {
         let shape = &asked.fact(2)?.shape;

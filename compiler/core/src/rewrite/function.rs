@@ -5,7 +5,7 @@ use super::language::{attr, known};
 use super::template::Part;
 use egg::Id;
 use m4c_ops::build::Build;
-use m4c_ops::{Attr, Attrs, DType, Dim, Tensor, composite, primitive};
+use m4c_ops::{Attr, Attrs, DType, Data, Dim, Tensor, composite, primitive};
 
 /// A function of right sides.
 #[derive(Debug)]
@@ -61,6 +61,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let count = known(b.forms, id(&parts[0])?)?.fact.elements();
         reshaped(b, id(&parts[0])?, &[count]).map(Part::Class)
     }),
+    function("channels", 1, "the number of channels of a value", |b, parts| {
+        let channels = known(b.forms, id(&parts[0])?)?.fact.shape.get(1)?.as_i64()?;
+        Some(Part::Class(b.attr(&Attr::Int(channels))))
+    }),
+    function("per-channel", 2, "a number for each channel of a value", |b, parts| {
+        let fact = &known(b.forms, id(&parts[0])?)?.fact;
+        let (dtype, channels) = (fact.dtype, usize::try_from(fact.shape.get(1)?.as_i64()?).ok()?);
+        let all = Data::from_f64(dtype, std::iter::repeat_n(number(&parts[1])?, channels.min(MOST_CHANNELS)));
+        Tensor::new(vec![channels], all).map(|tensor| Part::Class(class(b.constant(tensor))))
+    }),
     function("without-heads", 1, "a value without its second axis", |b, parts| {
         let shape = known(b.forms, id(&parts[0])?)?.fact.shape.clone();
         let [batch, _, rows, width] = &shape[..] else { return None };
@@ -82,6 +92,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     function("share", 5, "what one of three values, by its place, has of the last axis of a value made of them", share),
     function("attend", 6, "attention of queries, transposed keys, values, a mask and a scale, guarded or not", attend),
 ];
+
+/// More channels than this are none.
+const MOST_CHANNELS: usize = 1 << 16;
 
 fn number(part: &Part) -> Option<f64> {
     match part {

@@ -1,6 +1,6 @@
 //! Normalizations and softmax in the spellings of exporters.
 
-use crate::rewrite::rule::Kind::Recognize;
+use crate::rewrite::rule::Kind::{Normalize, Recognize};
 use crate::rewrite::rule::Rule;
 use crate::rewrite::rule::RuleNumerics::Reassociate;
 
@@ -8,6 +8,11 @@ const LAYER: &[(&str, &str)] = &[
     ("normal", "(div centered (sqrt (add (div (reduce_sum square ?axes true) $n) $epsilon)))"),
     ("centered", "c=(sub ?x (div (reduce_sum ?x ?axes true) $n))"),
     ("square", "{(mul ?c ?c) (pow ?c 2)}"),
+];
+
+const ROOT: &[(&str, &str)] = &[
+    ("root", "(sqrt (add (div (reduce_sum square ?axes true) $n) $epsilon))"),
+    ("square", "{(mul ?x ?x) (pow ?x 2)}"),
 ];
 
 pub(super) const RULES: &[Rule] = &[
@@ -45,18 +50,81 @@ pub(super) const RULES: &[Rule] = &[
         kind: Recognize,
     },
     Rule {
+        name: "recognize-layer-norm-without-scale",
+        why: "layers whose scale depends on a condition have none of their own",
+        left: "normal",
+        parts: LAYER,
+        right: "(layer_norm ?x 1 none (=f32 $epsilon) (=first ?axes))",
+        given: &["(trailing ?axes ?x)", "(count $n ?axes ?x)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Recognize,
+    },
+    Rule {
         name: "recognize-rms-norm",
         why: "one step for seven",
         left: "{(mul (mul ?x (div 1 root)) ?scale) (mul (div ?x root) ?scale)}",
-        parts: &[
-            ("root", "(sqrt (add (div (reduce_sum square ?axes true) $n) $epsilon))"),
-            ("square", "{(mul ?x ?x) (pow ?x 2)}"),
-        ],
+        parts: ROOT,
         right: "(rms_norm ?x ?scale (=f32 $epsilon) (=first ?axes))",
         given: &["(trailing ?axes ?x)", "(count $n ?axes ?x)"],
         when: &[],
         numerics: Reassociate,
         kind: Recognize,
+    },
+    Rule {
+        name: "recognize-rms-norm-without-scale",
+        why: "queries and keys are normalized so",
+        left: "{(mul ?x (div 1 root)) (div ?x root)}",
+        parts: ROOT,
+        right: "(rms_norm ?x 1 (=f32 $epsilon) (=first ?axes))",
+        given: &["(trailing ?axes ?x)", "(count $n ?axes ?x)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Recognize,
+    },
+    Rule {
+        name: "recognize-widened-rms-norm",
+        why: "models of half precision normalize in single precision, and scale afterward",
+        left: "(mul (cast {(mul x=(cast ?narrow ?wide) (div 1 root)) (div x=(cast ?narrow ?wide) root)} ?to) ?scale)",
+        parts: ROOT,
+        right: "(rms_norm ?narrow ?scale (=f32 $epsilon) (=first ?axes))",
+        given: &["(trailing ?axes ?x)", "(count $n ?axes ?x)", "(widens ?x ?narrow)", "(fits)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Recognize,
+    },
+    Rule {
+        name: "recognize-instance-norm",
+        why: "each channel is a group of its own",
+        left: "normal",
+        parts: LAYER,
+        right: "(group_norm ?x (=per-channel ?x 1) (=per-channel ?x 0) (=f32 $epsilon) (=channels ?x))",
+        given: &["(behind-channels ?axes ?x)", "(count $n ?axes ?x)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Recognize,
+    },
+    Rule {
+        name: "group-norm-scale",
+        why: "a scale of the channels is part of the norm",
+        left: "(mul (group_norm ?x ?ones ?zeros ?epsilon ?groups) ?scale)",
+        parts: &[],
+        right: "(group_norm ?x (=vector ?scale) ?zeros ?epsilon ?groups)",
+        given: &["(all-one ?ones)", "(all-zero ?zeros)", "(a-channel ?scale ?x)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Normalize,
+    },
+    Rule {
+        name: "group-norm-bias",
+        why: "a bias of the channels is part of the norm",
+        left: "(add (group_norm ?x ?scale ?zeros ?epsilon ?groups) ?bias)",
+        parts: &[],
+        right: "(group_norm ?x ?scale (=vector ?bias) ?epsilon ?groups)",
+        given: &["(all-zero ?zeros)", "(a-channel ?bias ?x)"],
+        when: &[],
+        numerics: Reassociate,
+        kind: Normalize,
     },
     Rule {
         name: "recognize-group-norm",

@@ -56,6 +56,20 @@ const HINTS: &[HintSet] = &[
     ("recognize-layer-norm-without-bias", &[("", &[3, 4]), ("x", &[3, 4])], &[("n", 4.0)]),
     ("recognize-layer-norm-without-bias", &[("", &[2, 3, 2]), ("x", &[2, 3, 2])], &[("n", 6.0)]),
     ("recognize-layer-norm-without-bias", &[("", &[3, 4]), ("x", &[3, 4])], &[("n", 3.0)]),
+    ("recognize-layer-norm-without-scale", &[("", &[3, 4]), ("x", &[3, 4])], &[("n", 4.0)]),
+    ("recognize-layer-norm-without-scale", &[("", &[3, 4]), ("x", &[3, 4])], &[("n", 3.0)]),
+    ("recognize-widened-rms-norm", &[("", &[3, 4]), ("narrow", &[3, 4])], &[("n", 4.0)]),
+    ("recognize-widened-rms-norm", &[("", &[3, 4]), ("narrow", &[3, 4])], &[("n", 3.0)]),
+    ("recognize-instance-norm", &[("", &[2, 2, 3]), ("x", &[2, 2, 3])], &[("n", 3.0)]),
+    ("recognize-instance-norm", &[("", &[2, 3, 3]), ("x", &[2, 3, 3])], &[("n", 3.0)]),
+    ("recognize-instance-norm", &[("", &[2, 2, 3]), ("x", &[2, 2, 3])], &[("n", 2.0)]),
+    ("group-norm-scale", &[("", &[2, 4, 3]), ("x", &[2, 4, 3]), ("scale", &[4, 1])], &[("ones", 1.0), ("zeros", 0.0)]),
+    ("group-norm-scale", &[("", &[2, 4, 3]), ("x", &[2, 4, 3]), ("scale", &[4, 1])], &[("zeros", 0.0)]),
+    ("group-norm-scale", &[("", &[2, 4, 3]), ("x", &[2, 4, 3]), ("scale", &[4, 1])], &[("ones", 1.0)]),
+    ("group-norm-scale", &[("", &[2, 3, 3]), ("x", &[2, 3, 3]), ("scale", &[3])], &[("ones", 1.0), ("zeros", 0.0)]),
+    ("group-norm-bias", &[("", &[2, 4, 3]), ("x", &[2, 4, 3]), ("bias", &[4, 1])], &[("zeros", 0.0)]),
+    ("group-norm-bias", &[("", &[2, 4, 3]), ("x", &[2, 4, 3]), ("bias", &[4, 1])], &[]),
+    ("group-norm-bias", &[("", &[2, 3, 3]), ("x", &[2, 3, 3]), ("bias", &[3])], &[("zeros", 0.0)]),
     (
         "recognize-group-norm",
         &[("", &[2, 4, 3]), ("x", &[2, 4, 3]), ("g", &[2, 2, 6]), ("scale", &[4, 1]), ("bias", &[4, 1])],
@@ -349,7 +363,7 @@ impl Sampler<'_> {
             },
             Pattern::Apply { name, op, children, .. } => match self.hinted(*name) {
                 Some(fact) => numbers_of(&fact),
-                None if ["mul", "pow"].contains(op) => children.first().and_then(|child| self.fixed(child)),
+                None if ["mul", "pow", "cast"].contains(op) => children.first().and_then(|child| self.fixed(child)),
                 None => None,
             },
             Pattern::Either(all) => all.iter().find_map(|one| self.fixed(one)),
@@ -426,8 +440,10 @@ impl Sampler<'_> {
             }
             "cast" => {
                 let all = [DType::F32, DType::F16, DType::BF16, DType::I32, DType::I64, DType::I8, DType::U8];
-                let from = match self.random.between(0, 3) {
-                    0 => wanted.dtype,
+                let from = match (self.random.between(0, 4), wanted.dtype) {
+                    (0, dtype) => dtype,
+                    (1, DType::F32) => DType::F16,
+                    (1, DType::F16) => DType::F32,
                     _ => all[self.random.between(0, all.len() as i64) as usize],
                 };
                 facts.push(Some(fact(from, shape)));
