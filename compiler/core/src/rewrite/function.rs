@@ -79,6 +79,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     function("transposed-later", 3, "a reshape of a transposition, reshaped first and transposed then", |b, parts| {
         transposed_later(b, id(&parts[0])?, &parts[1], id(&parts[2])?).map(Part::Class)
     }),
+    function("every-second", 5, "one element of each pair of the last axis, as every second one", every_second),
     function("slice-of-slice", 7, "one slice for two, the inner one first", slice_of_slice),
     function("cut-of-parts", 4, "a slice that lies in one part of a concatenation", cut_of_parts),
     function("parts-reshaped", 2, "a concatenation whose parts are reshaped as the whole is", parts_reshaped),
@@ -166,6 +167,22 @@ fn transposed_later(b: &mut Builder<'_>, x: Id, perm: &Part, result: Id) -> Opti
     let first = reshaped(b, x, &before)?;
     let b: &mut dyn Build = b;
     b.transpose(value(first), back).ok().map(class)
+}
+
+/// Of a value, its last axis in pairs, and a slice of these that takes one of each.
+fn every_second(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
+    let (x, pairs) = (id(&parts[0])?, id(&parts[1])?);
+    let (mut starts, mut sizes, mut steps) = (dims(b, &parts[2])?, dims(b, &parts[3])?, ints(b, &parts[4])?);
+    let (whole, paired) = (known(b.forms, x)?.fact.shape.clone(), known(b.forms, pairs)?.fact.shape.clone());
+    let [before @ .., count, two] = &paired[..] else { return None };
+    let (last, of_pair) = (before.len(), starts.pop()?);
+    let fits = two.is(2) && sizes.pop()?.is(1) && starts[last].is(0) && sizes[last] == *count && steps[last] == 1;
+    if !fits || whole.split_last()?.1 != before {
+        return None;
+    }
+    steps.truncate(last);
+    (starts[last], steps) = (of_pair, [&steps[..], &[2]].concat());
+    primitive::slice::apply(b, value(x), starts, sizes, steps).ok().map(class).map(Part::Class)
 }
 
 /// `x, starts, steps of the inner slice, then starts, sizes, steps of the outer one`, and the inner sizes.

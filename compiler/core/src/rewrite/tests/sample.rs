@@ -101,42 +101,62 @@ const HINTS: &[HintSet] = &[
         &[("", &[2, 3, 3]), ("x", &[2, 3, 3]), ("g", &[2, 3, 3]), ("scale", &[3, 1]), ("bias", &[3])],
         &[("ones", 1.0), ("zeros", 0.0)],
     ),
+    ("recognize-rope", ROPE, &[]),
+    ("recognize-rope", ROPE_OTHER_POSITIONS, &[]),
+    ("recognize-rope", ROPE_BY_HEAD, &[]),
+    ("recognize-rope-with-signed-table", ROPE, &[]),
+    ("recognize-rope-with-signed-table", ROPE_OTHER_POSITIONS, &[]),
+    ("recognize-rope-with-signed-table", ROPE_BY_HEAD, &[]),
+    ("recognize-rope-of-halves", ROPE, &[]),
+    ("recognize-rope-of-halves", ROPE_OTHER_POSITIONS, &[]),
+    ("recognize-rope-of-halves", &[("", &[2, 6, 2, 2]), ("x", &[2, 3, 2, 4]), TABLES[0], TABLES[1]], &[]),
+    ("recognize-interleaved-rope", PAIRS, &[]),
     (
-        "recognize-rope",
-        &[
-            ("", &[2, 3, 2, 4]),
-            ("x", &[2, 3, 2, 4]),
-            ("c", &[2, 1, 2, 2]),
-            ("s", &[2, 1, 2, 2]),
-            ("cc", &[2, 1, 2, 4]),
-            ("ss", &[2, 1, 2, 4]),
-        ],
+        "recognize-interleaved-rope",
+        &[PAIRS[0], PAIRS[1], PAIRS[2], PAIRS[3], PAIRS[4], ("c", &[2, 1, 1, 2]), ("s", &[1, 1, 2, 2])],
+        &[],
+    ),
+    // Halves, and what is regrouped afterward.
+    (
+        "recognize-interleaved-rope",
+        &[PAIRS[0], PAIRS[1], ("p", &[2, 3, 2, 4]), PAIRS[3], PAIRS[4], TABLES[0], TABLES[1]],
         &[],
     ),
     (
-        "recognize-rope",
-        &[
-            ("", &[2, 3, 2, 4]),
-            ("x", &[2, 3, 2, 4]),
-            ("c", &[2, 1, 1, 2]),
-            ("s", &[1, 1, 2, 2]),
-            ("cc", &[2, 1, 1, 4]),
-            ("ss", &[1, 1, 2, 4]),
-        ],
+        "recognize-interleaved-rope",
+        &[("", &[6, 2, 4]), PAIRS[1], PAIRS[2], PAIRS[3], PAIRS[4], TABLES[0], TABLES[1]],
         &[],
     ),
-    (
-        "recognize-rope",
-        &[
-            ("", &[2, 3, 2, 4]),
-            ("x", &[2, 3, 2, 4]),
-            ("c", &[2, 3, 2, 2]),
-            ("s", &[2, 3, 2, 2]),
-            ("cc", &[2, 3, 2, 4]),
-            ("ss", &[2, 3, 2, 4]),
-        ],
-        &[],
-    ),
+    ("slice-of-pairs", &[("", &[3, 2]), ("p", &[3, 2, 2]), ("x", &[3, 4])], &[]),
+    ("slice-of-pairs", &[("", &[2, 3]), ("p", &[2, 3, 2]), ("x", &[2, 6])], &[]),
+];
+
+const TABLES: [Hint; 4] = [("c", &[2, 1, 2, 2]), ("s", &[2, 1, 2, 2]), ("cc", &[2, 1, 2, 4]), ("ss", &[2, 1, 2, 4])];
+const ROPE: &[Hint] = &[("", &[2, 3, 2, 4]), ("x", &[2, 3, 2, 4]), TABLES[0], TABLES[1], TABLES[2], TABLES[3]];
+const ROPE_OTHER_POSITIONS: &[Hint] = &[
+    ("", &[2, 3, 2, 4]),
+    ("x", &[2, 3, 2, 4]),
+    ("c", &[2, 1, 1, 2]),
+    ("s", &[1, 1, 2, 2]),
+    ("cc", &[2, 1, 1, 4]),
+    ("ss", &[1, 1, 2, 4]),
+];
+const ROPE_BY_HEAD: &[Hint] = &[
+    ("", &[2, 3, 2, 4]),
+    ("x", &[2, 3, 2, 4]),
+    ("c", &[2, 3, 2, 2]),
+    ("s", &[2, 3, 2, 2]),
+    ("cc", &[2, 3, 2, 4]),
+    ("ss", &[2, 3, 2, 4]),
+];
+const PAIRS: &[Hint] = &[
+    ("", &[2, 3, 2, 4]),
+    ("x", &[2, 3, 2, 4]),
+    ("p", &[2, 3, 2, 2, 2]),
+    ("first", &[2, 3, 2, 2]),
+    ("second", &[2, 3, 2, 2]),
+    TABLES[0],
+    TABLES[1],
 ];
 
 /// Of a rule: shapes, and numbers.
@@ -491,7 +511,7 @@ impl Sampler<'_> {
                 attrs.push(Attr::Dims(wanted.shape.clone()));
             }
             "slice" => {
-                let (before, starts, steps) = self.cut(&patterns[0], &shape)?;
+                let (before, starts, steps) = self.cut(&patterns[0], &shape, self.bound_attr(&attr_patterns[2]))?;
                 facts.push(Some(fact(wanted.dtype, before)));
                 attrs.extend([Attr::Dims(starts), Attr::Dims(wanted.shape.clone()), Attr::Ints(steps)]);
             }
@@ -620,15 +640,22 @@ impl Sampler<'_> {
     }
 
     /// What a slice takes: the shape before it, its starts and steps.
-    fn cut(&mut self, pattern: &Pattern, shape: &[i64]) -> Option<(Vec<i64>, Vec<Dim>, Vec<i64>)> {
+    fn cut(&mut self, pattern: &Pattern, shape: &[i64], bound: Option<Attr>) -> Option<(Vec<i64>, Vec<Dim>, Vec<i64>)> {
         if let Some(fixed) = self.fixed(pattern).filter(|fixed| fixed.len() == shape.len()) {
-            let mut starts = Vec::new();
-            for (whole, size) in fixed.iter().zip(shape) {
+            let (mut starts, mut steps) = (Vec::new(), Vec::new());
+            for (axis, (whole, size)) in fixed.iter().zip(shape).enumerate() {
                 let rest = whole.checked_sub(*size).filter(|rest| *rest >= 0)?;
+                // A part of it, or every second element.
+                let second = match &bound {
+                    Some(Attr::Ints(steps)) => steps.get(axis) == Some(&2),
+                    _ => *size > 1 && *whole == 2 * size && self.random.between(0, 2) == 0,
+                };
+                let rest = if second { 1 } else { rest };
                 let start = if self.random.between(0, 2) == 0 { rest } else { 0 };
                 starts.push(Dim::from(start));
+                steps.push(if second { 2 } else { 1 });
             }
-            return Some((fixed, starts, vec![1; shape.len()]));
+            return Some((fixed, starts, steps));
         }
         let (mut before, mut starts, mut steps) = (Vec::new(), Vec::new(), Vec::new());
         for &size in shape {

@@ -220,3 +220,66 @@ fn attention_is_found() {
          %6 = add %4, %5 : f32[6, 4, 4]\n%7 = softmax %6 {axis = 2} : f32[6, 4, 4]\n%8 = matmul %7, %2 : f32[6, 4, 5]\noutput \"y\" = %8",
     );
 }
+
+#[test]
+fn rotary_embedding_is_found() {
+    let (all, half, table) = ("f32[2, 3, 5, 8]", "f32[2, 3, 5, 4]", "f32[2, 1, 5, 4]");
+    let inputs = |starts: [&str; 2], step: &str| {
+        format!(
+            "%0 = input \"x\" : {all}\n%1 = input \"c\" : {table}\n%2 = input \"s\" : {table}\n\
+             %3 = slice %0 {{starts = [0, 0, 0, {}], sizes = [2, 3, 5, 4], steps = [1, 1, 1, {step}]}} : {half}\n\
+             %4 = slice %0 {{starts = [0, 0, 0, {}], sizes = [2, 3, 5, 4], steps = [1, 1, 1, {step}]}} : {half}\n",
+            starts[0], starts[1]
+        )
+    };
+    let signed = format!(
+        "%5 = constant f32[] -1\n%6 = mul %2, %5 : {table}\n%7 = concat %6, %2 {{axis = 3}} : f32[2, 1, 5, 8]\n\
+         %8 = concat %1, %1 {{axis = 3}} : f32[2, 1, 5, 8]\n%9 = concat %4, %3 {{axis = 3}} : {all}\n%10 = mul %0, %8 : {all}\n\
+         %11 = mul %9, %7 : {all}\n%12 = add %10, %11 : {all}\noutput \"y\" = %12"
+    );
+    finds("rope", "concat", &(inputs(["0", "4"], "1") + &signed));
+    leaves("rope", &(inputs(["4", "0"], "1") + &signed));
+    let turned = format!(
+        "%5 = mul %3, %1 : {half}\n%6 = mul %4, %2 : {half}\n%7 = sub %5, %6 : {half}\n%8 = mul %3, %2 : {half}\n\
+         %9 = mul %4, %1 : {half}\n%10 = add %8, %9 : {half}\n"
+    );
+    let halves = turned.clone() + "%11 = concat %7, %10 {axis = 3} : f32[2, 3, 5, 8]\noutput \"y\" = %11";
+    finds("rope", "concat", &(inputs(["0", "4"], "1") + &halves));
+    leaves("rope", &(inputs(["0", "1"], "2") + &halves));
+    let pairs = "%11 = reshape %7 {groups = [1>_, 1>_, 1>_, 1>_; 1]} : f32[2, 3, 5, 4, 1]\n\
+                 %12 = reshape %10 {groups = [1>_, 1>_, 1>_, 1>_; 1]} : f32[2, 3, 5, 4, 1]\n\
+                 %13 = concat %11, %12 {axis = 4} : f32[2, 3, 5, 4, 2]\n\
+                 %14 = reshape %13 {groups = [1>_, 1>_, 1>_, 2>_]} : f32[2, 3, 5, 8]\noutput \"y\" = %14";
+    finds("rope", "concat", &(inputs(["0", "1"], "2") + &turned + pairs));
+    leaves("rope", &(inputs(["0", "4"], "1") + &turned + pairs));
+    let seen = |which: [&str; 2]| {
+        let one = |start: &str, names: [&str; 2]| {
+            format!(
+                "{} = slice %20 {{starts = [0, 0, 0, 0, {start}], sizes = [2, 3, 5, 4, 1], steps = [1, 1, 1, 1, 1]}} : f32[2, 3, 5, 4, 1]\n\
+                 {} = reshape {} {{groups = [1>_, 1>_, 1>_, 2>_]}} : {half}\n",
+                names[0], names[1], names[0]
+            )
+        };
+        format!(
+            "%0 = input \"x\" : {all}\n%1 = input \"c\" : {table}\n%2 = input \"s\" : {table}\n\
+             %20 = reshape %0 {{groups = [1>_, 1>_, 1>_, 1>4; 2]}} : f32[2, 3, 5, 4, 2]\n"
+        ) + &one(which[0], ["%21", "%3"])
+            + &one(which[1], ["%22", "%4"])
+            + &turned
+            + pairs
+    };
+    finds("rope", "concat", &seen(["0", "1"]));
+    leaves("rope", &seen(["1", "0"]));
+}
+
+#[test]
+fn tables_are_cast_by_half() {
+    let table = |second: &str| {
+        format!(
+            "%0 = input \"c\" : f32[2, 4]\n%1 = input \"s\" : f32[2, 4]\n%2 = concat %0, {second} {{axis = 1}} : f32[2, 8]\n\
+             %3 = cast %2 {{to = f16}} : f16[2, 8]\noutput \"y\" = %3"
+        )
+    };
+    assert!(fires("cast-of-table", &table("%0")));
+    assert!(!fires("cast-of-table", &table("%1")));
+}
