@@ -107,6 +107,19 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("lowest", 2, "{0} is the lowest number of the type of {1}", |asked| {
         Some(asked.number(0)? == composite::attention::lowest(asked.fact(1)?.dtype))
     }),
+    entry(
+        "exact-steps",
+        2,
+        "products of {0} with integers of 17 bits are normal numbers in the type of {1}, which is f32",
+        |asked| {
+            let step = asked.number(0)?.abs();
+            Some(asked.fact(1)?.dtype == DType::F32 && (f64::from(f32::MIN_POSITIVE)..1e33).contains(&step))
+        },
+    ),
+    entry("one-step", 2, "{0} and {1}, where it is there, have one element each", |asked| {
+        let zero = asked.fact(1).is_none_or(|zero| zero.elements().is(1));
+        Some(zero && asked.fact(0)?.elements().is(1))
+    }),
     entry("constant", 1, "{0} is known when compiling", |asked| Some(known(asked.forms, asked.class(0)?)?.constant)),
     entry("not-constant", 1, "{0} is not known when compiling", |asked| {
         Some(!known(asked.forms, asked.class(0)?)?.constant)

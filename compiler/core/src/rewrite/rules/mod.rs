@@ -6,6 +6,7 @@ mod attention;
 mod layout;
 mod linear;
 mod norm;
+mod quant;
 mod rope;
 
 use super::rule::{Kind, ReadRule, Rule, RuleNumerics};
@@ -38,6 +39,11 @@ pub const SUBJECTS: &[Subject] = &[
     Subject { name: "norm", summary: "normalizations and softmax in the spellings of exporters", rules: norm::RULES },
     Subject { name: "attention", summary: "attention in the spellings of exporters", rules: attention::RULES },
     Subject { name: "rope", summary: "rotary position embedding in the spellings of exporters", rules: rope::RULES },
+    Subject {
+        name: "quant",
+        summary: "integers that stand for real numbers: motion to the side where elements are small, and cancellation",
+        rules: quant::RULES,
+    },
 ];
 
 /// All rules, in the order of their tables.

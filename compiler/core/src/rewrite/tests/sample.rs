@@ -184,6 +184,7 @@ struct Sampler<'a> {
     hints: &'static [Hint],
     given: &'static [(&'static str, f64)],
     dtype: DType,
+    integer: DType,
 }
 
 /// One sample; none where chance did not fit together.
@@ -204,15 +205,20 @@ pub(super) fn sample(rule: &ReadRule, random: &mut Random) -> Option<Sample> {
         hints,
         given,
         dtype: DType::F32,
+        integer: DType::I8,
     };
     let rank = sampler.random.between(0, 5);
     let mut shape: Vec<i64> = (0..rank).map(|_| sampler.size()).collect();
     if let Some((_, hint)) = hints.iter().find(|(name, _)| name.is_empty()) {
         shape = hint.to_vec();
     }
-    let dtype = [DType::F32, DType::F32, DType::F32, DType::F16, DType::I32, DType::I64, DType::Bool]
+    let mut dtype = [DType::F32, DType::F32, DType::F32, DType::F16, DType::I32, DType::I64, DType::Bool]
         [sampler.random.between(0, 7) as usize];
+    if rule.left.operators().contains(&"quantize") {
+        dtype = [DType::I8, DType::U8][sampler.random.between(0, 2) as usize];
+    }
     sampler.dtype = if dtype.is_float() { dtype } else { DType::F32 };
+    sampler.integer = if dtype.integer_range().is_some() { dtype } else { DType::I8 };
     let wanted = Fact::new(dtype, shape);
     let mut roots = vec![sampler.make(&rule.left, &wanted)?];
     for (beside, _) in &rule.beside {
@@ -429,6 +435,14 @@ impl Sampler<'_> {
         }
     }
 
+    /// Whether a name stands for what is not there, or for what is.
+    fn presence(&self, pattern: &Pattern) -> Option<bool> {
+        match pattern {
+            Pattern::Any(name) => self.classes[*name].map(|class| known(&self.forms, class).is_some()),
+            _ => None,
+        }
+    }
+
     fn bound_attr(&self, pattern: &Pattern) -> Option<Attr> {
         match pattern {
             Pattern::Any(name) => attr(&self.forms, self.classes[*name]?).cloned(),
@@ -570,6 +584,16 @@ impl Sampler<'_> {
                 facts.extend([Some(fact(float, vec![channels])), Some(fact(float, vec![channels]))]);
                 facts.push(Some(fact(DType::F32, Vec::new())));
                 attrs.push(Attr::Int(groups));
+            }
+            "quantize" | "dequantize" => {
+                let other = if self.random.between(0, 4) == 0 { DType::I16 } else { self.integer };
+                let integer = if wanted.dtype.is_float() { other } else { wanted.dtype };
+                let from = if wanted.dtype.is_float() { integer } else { self.dtype };
+                let steps = if self.random.between(0, 2) == 0 { self.smaller(&shape) } else { self.scalar_shape() };
+                let present = self.presence(&patterns[2]).unwrap_or(self.random.between(0, 2) == 0);
+                let zero = present.then(|| fact(integer, steps.clone()));
+                facts.extend([Some(fact(from, shape)), Some(fact(DType::F32, steps)), zero]);
+                attrs.push(Attr::DType(wanted.dtype));
             }
             "attention" => {
                 let [batch, heads, rows, width] = shape[..] else { return None };
