@@ -48,6 +48,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let both = Attr::Ints(both.collect::<Option<_>>()?);
         Some(Part::Class(b.attr(&both)))
     }),
+    function("joined", 2, "the axes of two lists", |b, parts| {
+        let mut axes = [ints(b, &parts[0])?, ints(b, &parts[1])?].concat();
+        axes.sort_unstable();
+        axes.dedup();
+        Some(Part::Class(b.attr(&Attr::Ints(axes))))
+    }),
     function("first", 1, "the first of some axes", |b, parts| {
         let Attr::Ints(axes) = attr_of(b, &parts[0])? else { return None };
         let first = Attr::Int(*axes.first()?);

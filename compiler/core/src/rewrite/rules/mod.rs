@@ -7,6 +7,7 @@ mod layout;
 mod linear;
 mod norm;
 mod quant;
+mod reduce;
 mod rope;
 
 use super::rule::{Kind, ReadRule, Rule, RuleNumerics};
@@ -44,6 +45,7 @@ pub const SUBJECTS: &[Subject] = &[
         summary: "integers that stand for real numbers: motion to the side where elements are small, and cancellation",
         rules: quant::RULES,
     },
+    Subject { name: "reduce", summary: "reductions", rules: reduce::RULES },
 ];
 
 /// All rules, in the order of their tables.

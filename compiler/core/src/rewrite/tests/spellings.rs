@@ -309,3 +309,18 @@ fn quantized_values_move_as_integers() {
     let one = columns.replace("f32[2] 0.125 0.25", "f32[1] 0.125");
     assert!(fires("dequantize-after-transpose", &one));
 }
+
+#[test]
+fn reductions_one_after_the_other_are_one() {
+    for (op, other) in [("reduce_sum", "reduce_max"), ("reduce_max", "reduce_sum")] {
+        let twice = |second: &str| {
+            format!(
+                "%0 = input \"x\" : f32[2, 3, 4]\n%1 = {op} %0 {{axes = [2], keep = true}} : f32[2, 3, 1]\n\
+                 %2 = {second} %1 {{axes = [1], keep = true}} : f32[2, 1, 1]\noutput \"y\" = %2"
+            )
+        };
+        assert_eq!(count(&recognized(&twice(op)), op), 1);
+        let both = recognized(&twice(other));
+        assert_eq!((count(&both, op), count(&both, other)), (1, 1), "{both}");
+    }
+}
