@@ -253,6 +253,7 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
     let many = match name.split('_').next().unwrap() {
         "transpose" => rank,
         "slice" => 2 * rank,
+        "strided" => 1 + result.len(),
         "pad" => 3 * rank,
         "conv" => 1 + 4 * rank.saturating_sub(2),
         "max" if name.starts_with("max_pool") => 5 * rank.saturating_sub(2),
@@ -271,6 +272,8 @@ fn step(name: &str, random: &mut Random) -> (Vec<Option<Shape>>, Vec<Shape>, Vec
         match name.split('_').next().unwrap() {
             "transpose" => params = (0..rank as i64).rev().collect(),
             "slice" => params = [0, 1].repeat(rank),
+            // The first of so many elements, then steps that are as often too long.
+            "strided" => params = (0..=result.len()).map(|at| i64::from(at > 0) * random.below(3) as i64).collect(),
             "pad" => params = [0, 0, 1].repeat(rank),
             "max" if name.starts_with("max_pool") => params = [2, 1, 1, 1, 0].repeat(rank.saturating_sub(2)),
             "conv" => params = [&[1][..], &[1, 1, 1, 1].repeat(rank.saturating_sub(2))].concat(),
