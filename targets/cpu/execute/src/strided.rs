@@ -13,16 +13,25 @@ use crate::step::{arity, count, operand_like, read, require, result, write};
 use crate::tiles::flat;
 use core::marker::PhantomData;
 use m4c_runtime::error::Code;
-use m4c_runtime::executor::{Kernel, MAX_RANK, StepData, StepShape, Threads, Work};
+use m4c_runtime::executor::{Dims, Kernel, MAX_RANK, StepData, StepShape, Threads, Work};
 
 /// Repeats a tensor along axes of size 1 and new leading axes.
 pub(crate) struct Broadcast<T>(PhantomData<T>);
 
-/// Takes every so manieth element along each axis.
-pub(crate) struct Slice<T>(PhantomData<T>);
+/// Takes the elements that a rule of places says.
+pub(crate) struct Picked<P, T>(PhantomData<(P, T)>);
 
-/// Takes elements that lie at any fixed distances.
-pub(crate) struct Strided<T>(PhantomData<T>);
+/// Which elements are taken.
+pub(crate) trait Places: Sync {
+    /// The nest over an operand of some axes, and where its first element lies.
+    fn plan(step: &StepShape<'_>, dims: &Dims, sizes: &Dims) -> Result<(Nest<1>, isize), Code>;
+}
+
+/// Every so manieth element along each axis.
+pub(crate) struct Slice;
+
+/// Elements that lie at any fixed distances.
+pub(crate) struct Strided;
 
 impl<T: Word> Broadcast<T> {
     /// The kernel.
@@ -36,20 +45,13 @@ impl<T: Word> Broadcast<T> {
     }
 }
 
-impl<T: Word> Slice<T> {
-    /// The kernel.
-    pub(crate) const NEW: Self = Self(PhantomData);
-
-    /// The nest, and where its first element lies.
-    fn plan(step: &StepShape<'_>) -> Result<(Nest<1>, isize), Code> {
-        arity(step, 1, 1)?;
-        let (dtype, dims) = operand_like::<T>(step, 0)?;
-        let sizes = result(step, dtype)?;
+impl Places for Slice {
+    fn plan(step: &StepShape<'_>, dims: &Dims, sizes: &Dims) -> Result<(Nest<1>, isize), Code> {
         require(sizes.len() == dims.len() && step.params.len() == 2 * dims.len())?;
-        let distances = row_major(&dims);
+        let distances = row_major(dims);
         let mut steps = [[0]; MAX_RANK];
         let mut first = 0isize;
-        let empty = count(&sizes) == 0;
+        let empty = count(sizes) == 0;
         for (axis, pair) in step.params.chunks_exact(2).enumerate() {
             let (start, step) = (i128::from(pair[0]), i128::from(pair[1]));
             require(step != 0)?;
@@ -64,44 +66,29 @@ impl<T: Word> Slice<T> {
             let step = if sizes[axis] == 1 { 0 } else { step as isize };
             steps[axis] = [step * distances[axis]];
         }
-        Ok((Nest::new(&sizes, &steps), first))
+        Ok((Nest::new(sizes, &steps), first))
     }
 }
 
-impl<T: Word> Strided<T> {
-    /// The kernel.
-    pub(crate) const NEW: Self = Self(PhantomData);
-
-    /// The nest, and where its first element lies.
-    fn plan(step: &StepShape<'_>) -> Result<(Nest<1>, isize), Code> {
-        arity(step, 1, 1)?;
-        let (dtype, dims) = operand_like::<T>(step, 0)?;
-        let sizes = result(step, dtype)?;
+impl Places for Strided {
+    fn plan(step: &StepShape<'_>, dims: &Dims, sizes: &Dims) -> Result<(Nest<1>, isize), Code> {
         require(step.params.len() == sizes.len() + 1)?;
         let (mut params, mut all_sizes) = ([0; MAX_RANK + 1], [1; MAX_RANK]);
         params[..step.params.len()].copy_from_slice(step.params);
-        all_sizes[..sizes.len()].copy_from_slice(&sizes);
-        let lie = Lie::new(&params, all_sizes, count(&dims))?;
-        Ok((Nest::new(&sizes, &lie.steps.map(|step| [step as isize])), lie.first as isize))
+        all_sizes[..sizes.len()].copy_from_slice(sizes);
+        let lie = Lie::new(&params, all_sizes, count(dims))?;
+        Ok((Nest::new(sizes, &lie.steps.map(|step| [step as isize])), lie.first as isize))
     }
 }
 
-impl<T: Word> Kernel for Strided<T> {
-    fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
-        Self::plan(step).map(|_| ())
-    }
+impl<P: Places, T: Word> Picked<P, T> {
+    /// The kernel.
+    pub(crate) const NEW: Self = Self(PhantomData);
 
-    fn scratch(&self, _: &StepShape<'_>, _: usize) -> usize {
-        0
-    }
-
-    fn run(&self, step: &StepShape<'_>, data: StepData<'_, '_>, threads: &dyn Threads) -> Result<(), Code> {
-        let (nest, first) = Self::plan(step)?;
-        fill::<T>(&nest, first, read(step, data.operands, 0)?, write(step, data.results)?, threads)
-    }
-
-    fn work(&self, step: &StepShape<'_>) -> Work {
-        Work::picking(step, 1)
+    fn plan(step: &StepShape<'_>) -> Result<(Nest<1>, isize), Code> {
+        arity(step, 1, 1)?;
+        let (dtype, dims) = operand_like::<T>(step, 0)?;
+        P::plan(step, &dims, &result(step, dtype)?)
     }
 }
 
@@ -120,7 +107,7 @@ impl<T: Word> Kernel for Broadcast<T> {
     }
 }
 
-impl<T: Word> Kernel for Slice<T> {
+impl<P: Places, T: Word> Kernel for Picked<P, T> {
     fn check(&self, step: &StepShape<'_>) -> Result<(), Code> {
         Self::plan(step).map(|_| ())
     }

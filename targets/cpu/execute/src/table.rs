@@ -26,7 +26,7 @@ use crate::rope::Rope;
 use crate::scatter::{Scatter, ScatterAdd};
 use crate::select::Select;
 use crate::softmax::Softmax;
-use crate::strided::{Broadcast, Slice, Strided};
+use crate::strided::{Broadcast, Picked, Slice, Strided};
 use crate::top_k::TopK;
 use crate::transpose::Transpose;
 use crate::unary::{self, Unary};
@@ -328,18 +328,18 @@ pub const KERNELS: &[(&str, &'static dyn Kernel)] = &[
     ("sin_bf16", &Unary::<unary::Sin, Bf16>::NEW),
     ("sin_f16", &Unary::<unary::Sin, F16>::NEW),
     ("sin_f32", &Unary::<unary::Sin, F32>::NEW),
-    ("slice_1", &Slice::<u8>::NEW),
-    ("slice_2", &Slice::<u16>::NEW),
-    ("slice_4", &Slice::<u32>::NEW),
-    ("slice_8", &Slice::<u64>::NEW),
+    ("slice_1", &Picked::<Slice, u8>::NEW),
+    ("slice_2", &Picked::<Slice, u16>::NEW),
+    ("slice_4", &Picked::<Slice, u32>::NEW),
+    ("slice_8", &Picked::<Slice, u64>::NEW),
     ("softmax_f32", &Softmax),
     ("sqrt_bf16", &Unary::<unary::Sqrt, Bf16>::NEW),
     ("sqrt_f16", &Unary::<unary::Sqrt, F16>::NEW),
     ("sqrt_f32", &Unary::<unary::Sqrt, F32>::NEW),
-    ("strided_1", &Strided::<u8>::NEW),
-    ("strided_2", &Strided::<u16>::NEW),
-    ("strided_4", &Strided::<u32>::NEW),
-    ("strided_8", &Strided::<u64>::NEW),
+    ("strided_1", &Picked::<Strided, u8>::NEW),
+    ("strided_2", &Picked::<Strided, u16>::NEW),
+    ("strided_4", &Picked::<Strided, u32>::NEW),
+    ("strided_8", &Picked::<Strided, u64>::NEW),
     ("sub_bf16", &Binary::<binary::Sub, Bf16>::NEW),
     ("sub_f16", &Binary::<binary::Sub, F16>::NEW),
     ("sub_f32", &Binary::<binary::Sub, F32>::NEW),
