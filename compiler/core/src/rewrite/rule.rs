@@ -14,10 +14,10 @@ pub struct Rule {
     pub name: &'static str,
     /// What it is good for.
     pub why: &'static str,
-    /// The form that is found; names of parts stand for [`Rule::parts`]. Several that are found together stand with `&` between
+    /// The form that is found; names of parts stand for [`Rule::parts`], here and on the right. Several that are found together stand with `&` between
     /// them.
     pub left: &'static str,
-    /// Parts of the left side by name.
+    /// Parts of either side by name.
     pub parts: &'static [(&'static str, &'static str)],
     /// The form that is added to the same class; of several, one for each.
     pub right: &'static str,
@@ -125,7 +125,7 @@ impl Rule {
         let lefts = self.left.split('&').map(|text| Pattern::parse(text, self.parts, &mut names));
         let mut lefts: Vec<Pattern> = lefts.collect::<Result<_, _>>()?;
         let bound = names.all.len();
-        let rights = self.right.split('&').map(|text| Template::parse(text, &mut names));
+        let rights = self.right.split('&').map(|text| Template::parse(text, self.parts, &mut names));
         let mut rights: Vec<Template> = rights.collect::<Result<_, _>>()?;
         if lefts.len() != rights.len() {
             return Err(format!("{} forms become {}", lefts.len(), rights.len()));

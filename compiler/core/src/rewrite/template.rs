@@ -39,14 +39,14 @@ pub(super) enum Part {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Reads a template whose parts are defined.
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub(super) fn parse(text: &str, names: &mut Names) -> Result<Template, String> {
+    pub(super) fn parse(text: &str, parts: &[(&str, &str)], names: &mut Names) -> Result<Template, String> {
         let words = words(text);
         let mut rest = words.as_slice();
-        let template = parse(&mut rest, names)?;
+        let template = parse(&mut rest, parts, names)?;
         if rest.is_empty() { Ok(template) } else { Err(format!("`{}` follows a whole form", rest.join(" "))) }
     }
 
@@ -122,7 +122,7 @@ pub(super) fn applied(builder: &mut Builder<'_>, op: &'static Op, classes: &[Id]
     builder.apply(op, &operands, attrs).ok().map(super::builder::class)
 }
 
-fn parse(words: &mut &[String], names: &mut Names) -> Result<Template, String> {
+fn parse(words: &mut &[String], parts: &[(&str, &str)], names: &mut Names) -> Result<Template, String> {
     let (first, rest) = words.split_first().ok_or("it ends too early")?;
     *words = rest;
     match first.as_str() {
@@ -137,7 +137,7 @@ fn parse(words: &mut &[String], names: &mut Names) -> Result<Template, String> {
                         *words = rest;
                         break;
                     }
-                    Some(_) => children.push(parse(words, names)?),
+                    Some(_) => children.push(parse(words, parts, names)?),
                 }
             }
             match name.strip_prefix('=') {
@@ -159,6 +159,9 @@ fn parse(words: &mut &[String], names: &mut Names) -> Result<Template, String> {
         "none" => Ok(Template::Absent),
         word if word.starts_with('?') => Ok(Template::Name(names.number(&word[1..]))),
         word if word.starts_with('$') => Ok(Template::Number(names.number(&word[1..]))),
-        word => word.parse().map(Template::Literal).map_err(|_| format!("`{word}` is no form")),
+        word => match parts.iter().find(|(name, _)| *name == word) {
+            Some((_, text)) => Template::parse(text, parts, names),
+            None => word.parse().map(Template::Literal).map_err(|_| format!("`{word}` is no form")),
+        },
     }
 }

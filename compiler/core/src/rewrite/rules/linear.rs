@@ -34,9 +34,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "merge-queries-keys-values",
         why: MERGED,
         left: "q=(matmul ?x ?a) & k=(matmul ?x ?b) & v=(matmul ?x ?c)",
-        parts: &[],
-        right: "(=share (matmul ?x (=beside ?a ?b ?c)) ?a ?b ?c 0) & (=share (matmul ?x (=beside ?a ?b ?c)) ?a ?b ?c 1) & \
-                (=share (matmul ?x (=beside ?a ?b ?c)) ?a ?b ?c 2)",
+        parts: &[("whole", "(matmul ?x (=beside ?a ?b ?c))")],
+        right: "(=share whole ?a ?b ?c 0) & (=share whole ?a ?b ?c 1) & (=share whole ?a ?b ?c 2)",
         given: &["(fits)"],
         when: &["(constant ?a)", "(constant ?b)", "(constant ?c)", "(for-one-attention ?q ?k ?v)"],
         numerics: Exact,
@@ -46,10 +45,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "merge-biased-queries-keys-values",
         why: MERGED,
         left: "q=(add (matmul ?x ?a) ?o) & k=(add (matmul ?x ?b) ?p) & v=(add (matmul ?x ?c) ?r)",
-        parts: &[],
-        right: "(=share (add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r)) ?a ?b ?c 0) & \
-                (=share (add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r)) ?a ?b ?c 1) & \
-                (=share (add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r)) ?a ?b ?c 2)",
+        parts: &[("whole", "(add (matmul ?x (=beside ?a ?b ?c)) (=beside ?o ?p ?r))")],
+        right: "(=share whole ?a ?b ?c 0) & (=share whole ?a ?b ?c 1) & (=share whole ?a ?b ?c 2)",
         given: &["(fits)"],
         when: &["(constant ?a)", "(constant ?b)", "(constant ?c)", "(for-one-attention ?q ?k ?v)"],
         numerics: Exact,

@@ -82,7 +82,7 @@ pub struct Described {
     pub why: String,
     /// The form that is found.
     pub left: String,
-    /// Parts of the left side by name.
+    /// Parts of either side by name.
     pub parts: Vec<(&'static str, &'static str)>,
     /// The form that is added.
     pub right: String,
