@@ -171,6 +171,7 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("one-head", 1, "{0} has 4 axes, and one element along the second", |asked| {
         Some(matches!(&*asked.fact(0)?.shape, [_, one, _, _] if one.is(1)))
     }),
+    entry("matrix", 1, "{0} has 2 axes", |asked| Some(asked.fact(0)?.rank() == 2)),
     entry(
         "for-one-attention",
         3,

@@ -31,6 +31,17 @@ pub(super) const RULES: &[Rule] = &[
         kind: Explore,
     },
     Rule {
+        name: "matmul-rows",
+        why: "rows need not be put behind one another for a product with weights; regrouping cancels around it",
+        left: "r=(matmul (reshape ?x ?g) ?w)",
+        parts: &[],
+        right: "(=reshaped (matmul ?x ?w) ?r)",
+        given: &["(matrix ?w)", "(fits)"],
+        when: &[],
+        numerics: Exact,
+        kind: Explore,
+    },
+    Rule {
         name: "merge-queries-keys-values",
         why: MERGED,
         left: "q=(matmul ?x ?a) & k=(matmul ?x ?b) & v=(matmul ?x ?c)",
