@@ -69,10 +69,12 @@ fn a_killed_compilation_leaves_no_artifact_or_a_whole_one() {
     let whole = Folder::new();
     let start = Instant::now();
     m4c(&["compile", &large, "-o", &whole.path("out.m4fw")]).ok();
-    let needed = start.elapsed();
+    let mut delay = start.elapsed();
     let expected = std::fs::read(whole.path("out.m4fw")).expect("an artifact");
-    let mut killed = 0;
-    for part in 0..16u32 {
+    let (mut killed, mut runs) = (0, 0);
+    while killed < 8 {
+        runs += 1;
+        assert!(runs <= 100, "{killed} of {runs} were killed");
         let folder = Folder::new();
         let output = folder.path("out.m4fw");
         let mut child = Command::new(env!("CARGO_BIN_EXE_m4c"))
@@ -81,10 +83,12 @@ fn a_killed_compilation_leaves_no_artifact_or_a_whole_one() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        // Most of what is written is written at the end.
-        std::thread::sleep(needed * (part + 5) / 20);
+        std::thread::sleep(delay);
         let _ = child.kill();
-        killed += usize::from(!child.wait().expect("it ended").success());
+        let ended = child.wait().expect("it ended").success();
+        killed += usize::from(!ended);
+        // Near the end, where most of what is written is written, whatever else the machine does.
+        delay = if ended { delay * 4 / 5 } else { delay * 11 / 10 };
         match std::fs::read(&output) {
             Ok(bytes) => assert!(bytes == expected, "{} bytes of {}", bytes.len(), expected.len()),
             Err(_) => {
@@ -93,7 +97,6 @@ fn a_killed_compilation_leaves_no_artifact_or_a_whole_one() {
             }
         }
     }
-    assert!(killed >= 3, "{killed} of 16 were killed");
 }
 
 /// Runs the binary where no file may be longer than some blocks of 512 bytes; the system then refuses or kills.
