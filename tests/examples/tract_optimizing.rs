@@ -7,6 +7,7 @@ use std::time::Instant;
 use tract_onnx::prelude::{Framework, InferenceFact, InferenceModelExt, TractResult, TypedModel};
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::source::TypedSource;
+use tract_onnx::tract_hir::infer::Factoid;
 
 fn main() -> TractResult<()> {
     let mut arguments = std::env::args().skip(1);
