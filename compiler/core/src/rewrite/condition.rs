@@ -187,25 +187,29 @@ pub(super) static CONDITIONS: &[Entry] = &[
             )
         },
     ),
-    entry("first-half", 4, "{0}, {1} and {2} take the first half of the last axis of {3}", |asked| half(asked, 0)),
+    entry("first-half", 4, "{0}, {1} and {2} take the first half of the last axis of {3}", |asked| {
+        half(asked, |_| 0, 1)
+    }),
     entry(
         "even-elements",
         4,
         "{0}, {1} and {2} take every second element of the last axis of {3}, from the first on",
-        |asked| every_second(asked, 0),
+        |asked| half(asked, |_| 0, 2),
     ),
     entry(
         "odd-elements",
         4,
         "{0}, {1} and {2} take every second element of the last axis of {3}, from the second on",
-        |asked| every_second(asked, 1),
+        |asked| half(asked, |_| 1, 2),
     ),
     entry("pairs", 2, "{0} is {1} with its last axis in pairs", |asked| {
         let (paired, whole) = (&asked.fact(0)?.shape, &asked.fact(1)?.shape);
         let ([before @ .., count, two], [same @ .., last]) = (&**paired, &**whole) else { return None };
         Some(before == same && two.is(2) && count.clone() * Dim::from(2) == *last)
     }),
-    entry("second-half", 4, "{0}, {1} and {2} take the second half of the last axis of {3}", |asked| half(asked, 1)),
+    entry("second-half", 4, "{0}, {1} and {2} take the second half of the last axis of {3}", |asked| {
+        half(asked, |whole| whole / 2, 1)
+    }),
 ];
 
 /// All orders of three.
@@ -237,23 +241,14 @@ fn attentions(forms: &Forms, class: Id) -> BTreeSet<(Id, usize)> {
 /// What moves, rotates or repeats its first operand, or puts operands one behind the other.
 const MOVES: &[&str] = &["reshape", "transpose", "slice", "broadcast", "rope", "concat"];
 
-/// Whether starts, sizes and steps take this half of the last axis, and the others whole.
-fn half(asked: &Asked<'_>, which: i64) -> Option<bool> {
-    let (Attr::Dims(starts), Attr::Dims(sizes)) = (asked.attr(0)?, asked.attr(1)?) else { return None };
-    let shape = &asked.fact(3)?.shape;
-    let (last, whole) = (shape.len().checked_sub(1)?, shape.last()?.as_i64()?);
-    let rest = (0..last).all(|axis| starts[axis].is(0) && sizes[axis] == shape[axis]);
-    let taken = whole % 2 == 0 && sizes[last].is(whole / 2) && starts[last].is(which * (whole / 2));
-    Some(rest && taken && asked.ints(2)?.iter().all(|&step| step == 1))
-}
-
-/// Whether starts, sizes and steps take every second element of the last axis, from this one on, and the others whole.
-fn every_second(asked: &Asked<'_>, first: i64) -> Option<bool> {
+/// Whether starts, sizes and steps take half of the elements of the last axis, these from a place on and so far apart, and the
+/// others whole.
+fn half(asked: &Asked<'_>, start: impl Fn(i64) -> i64, step: i64) -> Option<bool> {
     let (Attr::Dims(starts), Attr::Dims(sizes)) = (asked.attr(0)?, asked.attr(1)?) else { return None };
     let (shape, steps) = (&asked.fact(3)?.shape, asked.ints(2)?);
     let (last, whole) = (shape.len().checked_sub(1)?, shape.last()?.as_i64()?);
     let rest = (0..last).all(|axis| starts[axis].is(0) && sizes[axis] == shape[axis] && steps[axis] == 1);
-    let taken = whole % 2 == 0 && sizes[last].is(whole / 2) && starts[last].is(first) && steps[last] == 2;
+    let taken = whole % 2 == 0 && sizes[last].is(whole / 2) && starts[last].is(start(whole)) && steps[last] == step;
     Some(rest && taken)
 }
 

@@ -49,19 +49,23 @@ pub(super) struct Match {
 impl Match {
     /// What names stand for in two matches together; none where they differ.
     pub(super) fn with(&self, other: &Match) -> Option<Match> {
+        let classes = self
+            .classes
+            .iter()
+            .zip(&other.classes)
+            .all(|(one, other)| one.is_none_or(|one| other.is_none_or(|other| one == other)));
+        let bits = |number: f64| number.to_bits();
+        let numbers = self
+            .numbers
+            .iter()
+            .zip(&other.numbers)
+            .all(|(one, other)| one.is_none_or(|one| other.is_none_or(|other| bits(one) == bits(other))));
+        if !classes || !numbers {
+            return None;
+        }
         let mut both = self.clone();
-        for (class, other) in both.classes.iter_mut().zip(&other.classes) {
-            if class.zip(*other).is_some_and(|(class, other)| class != other) {
-                return None;
-            }
-            *class = class.or(*other);
-        }
-        for (number, other) in both.numbers.iter_mut().zip(&other.numbers) {
-            if number.zip(*other).is_some_and(|(number, other)| number.to_bits() != other.to_bits()) {
-                return None;
-            }
-            *number = number.or(*other);
-        }
+        both.classes.iter_mut().zip(&other.classes).for_each(|(class, other)| *class = class.or(*other));
+        both.numbers.iter_mut().zip(&other.numbers).for_each(|(number, other)| *number = number.or(*other));
         both.inside.extend(&other.inside);
         Some(both)
     }
