@@ -18,7 +18,7 @@ mod rope;
 
 use m4c_exec_cpu::KERNELS;
 use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
-use m4c_ops::{DType, Dim};
+use m4c_ops::DType;
 use m4c_target::{Fused, Fusion, Lie, Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
 use std::io::{self, Write};
 
@@ -101,12 +101,8 @@ impl Target for CpuTarget {
         &self.profile
     }
 
-    fn cost(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
-        let cost = &self.profile.cost;
-        if movement::is_read_in_place(node) {
-            return cost.step_seconds / 2.0;
-        }
-        if matches!(self.lower(node), Ok(Lowered::View { .. })) { 0.0 } else { cost.step(node, size) }
+    fn is_read_in_place(&self, node: &NodeView<'_>) -> bool {
+        movement::is_read_in_place(node)
     }
 
     fn lower(&self, node: &NodeView<'_>) -> Result<Lowered, String> {
