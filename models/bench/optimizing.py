@@ -9,12 +9,13 @@ seconds include is in `OPTIMIZERS`.
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from engines import output_of, timed
 
 
 @dataclass
@@ -42,12 +43,6 @@ OPTIMIZERS = {
 }
 # What onnxruntime.transformers is told a model is. It has no LLaMA, and its own scripts for it say GPT-2.
 KINDS = {"img_enc": "vit", "sd_unet": "unet", "llama_prefill": "gpt2", "llama_decode": "gpt2"}
-
-
-def timed(work):
-    start = time.perf_counter()
-    value = work()
-    return time.perf_counter() - start, value
 
 
 def node_count(model):
@@ -187,14 +182,6 @@ def tract(binary, model, bound):
 def stages(binary, model, runs, cores):
     """What m4c's time is made of, of each of some runs in one process."""
     return json.loads(output_of(["taskset", "--cpu-list", cores, binary, model, "pieces", runs]))
-
-
-def output_of(command):
-    command = [str(word) for word in command]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr.strip()[-2000:]}")
-    return done.stdout
 
 
 def main():
