@@ -17,9 +17,9 @@ use super::Saturated;
 use super::language::{Data, Head, Node, known};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use choose::{Candidate, Choice};
-use egg::Id;
+use egg::{Id, Language};
 use m4c_ir::Graph;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The forms that may be chosen, by class.
 pub(super) struct Candidates {
@@ -129,6 +129,7 @@ impl Saturated {
         let roots = stack.clone();
         let mut places: BTreeMap<(Id, usize), usize> = BTreeMap::new();
         let (mut classes, mut targets, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        let given = self.given();
         while let Some((class, target)) = stack.pop() {
             if places.contains_key(&(class, target)) {
                 continue;
@@ -136,7 +137,9 @@ impl Saturated {
             places.insert((class, target), classes.len());
             classes.push(class);
             targets.push(target);
-            let found = self.found(class, target, prices, ports);
+            let mut found = self.found(class, target, prices, ports);
+            // Of forms that cost the same the first is taken: what the model has stays.
+            found.sort_by_key(|(node, ..)| !node.as_ref().is_some_and(|node| given.contains(node)));
             for (_, _, children) in &found {
                 stack.extend(children.iter().copied().filter(|child| !places.contains_key(child)));
             }
@@ -149,6 +152,13 @@ impl Saturated {
         let forms = all.into_iter().map(|found| found.into_iter().map(candidate).collect()).collect();
         let roots = roots.iter().map(|root| places[root]).collect();
         Candidates { classes, targets, forms, roots }
+    }
+
+    /// The forms that the graph had before rewriting.
+    fn given(&self) -> BTreeSet<Node> {
+        let forms = &self.loaded.forms;
+        let ids = self.loaded.classes.values();
+        ids.map(|&id| forms.id_to_node(id).clone().map_children(|child| forms.find(child))).collect()
     }
 
     /// The forms of a class on a target, and the ways of passing it there.
