@@ -63,6 +63,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let shape = known(b.forms, id(&parts[1])?)?.fact.shape.clone();
         reshaped(b, id(&parts[0])?, &shape).map(Part::Class)
     }),
+    function("stacked", 2, "matrices, their last two axes, stacked as those of another value are", |b, parts| {
+        let [.., rows, columns] = &known(b.forms, id(&parts[0])?)?.fact.shape[..] else { return None };
+        let [stack @ .., _, _] = &known(b.forms, id(&parts[1])?)?.fact.shape[..] else { return None };
+        let shape = [stack, &[rows.clone(), columns.clone()]].concat();
+        reshaped(b, id(&parts[0])?, &shape).map(Part::Class)
+    }),
     function("vector", 1, "the elements of a value along one axis", |b, parts| {
         let count = known(b.forms, id(&parts[0])?)?.fact.elements();
         reshaped(b, id(&parts[0])?, &[count]).map(Part::Class)

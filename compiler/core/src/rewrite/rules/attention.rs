@@ -2,7 +2,7 @@
 //!
 //! Keys come transposed, in whatever form; the composite is given their transposition, which cancels.
 
-use crate::rewrite::rule::Kind::Recognize;
+use crate::rewrite::rule::Kind::{Explore, Recognize};
 use crate::rewrite::rule::Rule;
 use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
 
@@ -50,6 +50,17 @@ pub(super) const RULES: &[Rule] = &[
         [GUARDED, "(=attend ?q ?k ?v ?mask $s true)"],
         HIDDEN,
     ),
+    Rule {
+        name: "hidden-sum",
+        why: "a bias and what hides are one mask; what is added to the lowest number is too small to change it",
+        left: "(select ?mask (add ?x ?bias) -3.4028234663852886e38)",
+        parts: &[],
+        right: "(add ?x (select ?mask ?bias -3.4028234663852886e38))",
+        given: &[],
+        when: &[],
+        numerics: Reassociate,
+        kind: Explore,
+    },
     Rule {
         name: "attention-shared-heads",
         why: "keys and values of several heads are read once",

@@ -15,6 +15,7 @@ const fn rule(
 }
 
 const SMALLER: &str = "an operator broadcasts by itself";
+const SCALE: &str = "attention has a scale of its own";
 const TOGETHER: &str = "tables of angles are concatenated before their function";
 
 pub(super) const RULES: &[Rule] = &[
@@ -48,6 +49,8 @@ pub(super) const RULES: &[Rule] = &[
         &["(fits)"],
         Explore,
     ),
+    rule("transpose-past-scale", SCALE, ["(transpose (mul ?x $s) ?p)", "(mul (transpose ?x ?p) $s)"], &[], Explore),
+    rule("reshape-past-scale", SCALE, ["r=(reshape (mul ?x $s) ?g)", "(mul (=reshaped ?x ?r) $s)"], &[], Explore),
     rule("slice-nothing", "all elements stay", ["(slice ?x ?a ?n ?s)", "?x"], &["(ones ?s)", "(fits)"], Normalize),
     rule(
         "slice-slice",

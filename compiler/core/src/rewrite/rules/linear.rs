@@ -7,6 +7,12 @@ use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
 const WHY: &str = "scales of operands gather behind the product, where attention has its own";
 const MERGED: &str = "what attention reads of one value is one product";
 
+/// Products of stacked matrices, which are stacked in another way.
+const fn heads(name: &'static str, [left, right]: [&'static str; 2], given: &'static [&'static str]) -> Rule {
+    let why = "products of all heads of all batches are products of each head, which attention has apart";
+    Rule { name, why, left, parts: &[], right, given, when: &[], numerics: Exact, kind: Explore }
+}
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "matmul-scale-left",
@@ -41,6 +47,17 @@ pub(super) const RULES: &[Rule] = &[
         numerics: Exact,
         kind: Explore,
     },
+    heads("matmul-heads", ["r=(reshape (matmul ?x ?y) ?g)", "(matmul (=stacked ?x ?r) (=stacked ?y ?r))"], &["(fits)"]),
+    heads(
+        "biased-matmul-heads",
+        ["r=(reshape (add p=(matmul ?x ?y) ?z) ?g)", "(add (=reshaped ?p ?r) (=reshaped ?z ?r))"],
+        &["(same-shape ?p ?z)"],
+    ),
+    heads(
+        "scaled-biased-matmul-heads",
+        ["r=(reshape (add p=(mul (matmul ?x ?y) $s) ?z) ?g)", "(add (=reshaped ?p ?r) (=reshaped ?z ?r))"],
+        &["(same-shape ?p ?z)"],
+    ),
     Rule {
         name: "merge-queries-keys-values",
         why: MERGED,
