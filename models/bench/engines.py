@@ -55,11 +55,13 @@ def openvino_session(model, threads):
 
 SESSIONS = {"onnxruntime": onnxruntime_session, "openvino": openvino_session}
 NAMES = ("m4c", *SESSIONS)
+# Another build of m4c.
+BEFORE = "before"
 
 
-def version(name, m4c):
-    """The version of an engine, or None where it is not there."""
-    if name == "m4c":
+def version(name, m4c=None):
+    """The version of an engine, which is a binary of m4c if one is given, or None where it is not there."""
+    if m4c:
         return output_of([m4c, "--version"]).split()[1]
     import importlib.metadata
 
@@ -69,23 +71,23 @@ def version(name, m4c):
         return None
 
 
-def measure(name, m4c, model, artifact, inputs, threads, seconds, runs):
+def measure(name, m4c, model, inputs, threads, seconds, runs):
     """Starts a process that loads and runs; gives what it measured."""
-    if name != "m4c":
+    if not m4c:
         return json.loads(output_of([sys.executable, __file__, name, model, inputs, threads, seconds, runs]))
     options = ["--inputs", inputs, "--threads", threads]
     options += ["--runs", runs, "--warmup", 1] if runs else ["--seconds", seconds]
-    found = json.loads(output_of([m4c, "bench", artifact, "--json", *options]))["measured"]
+    found = json.loads(output_of([m4c, "bench", model, "--json", *options]))["measured"]
     return {
         "load": found["open"] + found["prepare"], "first": found["first_run"], "times": found["times"],
         "peak": found["peak_resident_bytes"],
     }
 
 
-def results(name, m4c, model, artifact, inputs, threads, outputs):
+def results(name, m4c, model, inputs, threads, outputs):
     """Runs and writes the outputs to a file."""
-    if name == "m4c":
-        output_of([m4c, "run", artifact, "--inputs", inputs, "--threads", threads, "--outputs", outputs])
+    if m4c:
+        output_of([m4c, "run", model, "--inputs", inputs, "--threads", threads, "--outputs", outputs])
     else:
         output_of([sys.executable, __file__, name, model, inputs, threads, 0, 1, outputs])
 

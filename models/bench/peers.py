@@ -9,6 +9,7 @@ Examples:
   python models/bench/peers.py prepare imu_enc                (no timing)
   python models/bench/peers.py measure imu_enc --rounds 5     (adds rounds to the results)
   python models/bench/peers.py measure mine --onnx my.onnx --inputs in.npz
+  python models/bench/peers.py all --before HEAD~20           (how much faster m4c has become)
   python models/bench/peers.py report
 """
 
@@ -18,6 +19,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +41,7 @@ def arguments():
     parser.add_argument("--inputs", type=Path, help="its inputs by name, a NumPy archive")
     parser.add_argument("--models", type=Path, default=ROOT / "target" / "bench", help="folder of exports and artifacts")
     parser.add_argument("--m4c", type=Path, default=ROOT / "target" / "release" / "m4c", help="the binary to measure")
+    parser.add_argument("--before", metavar="REVISION", help="let m4c as it was then take turns, too; it is built first")
     parser.add_argument("--export-python", default=sys.executable, help="a Python with models/requirements.txt")
     parser.add_argument("--engines", default=",".join(engines.NAMES), help="which engines, separated by commas")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of every engine")
@@ -61,6 +64,9 @@ def arguments():
         parser.error(f"no engine is named {', '.join(wrong)}; there are {', '.join(engines.NAMES)}")
     if not given.onnx and not given.names:
         given.names = list(cases.CASES)
+    if given.before and not (revision := git("rev-parse", "--short", "--verify", f"{given.before}^{{commit}}")):
+        parser.error(f"the repository has no revision {given.before}")
+    given.before = given.before and revision
     given.results = given.results or given.models / "results.json"
     return given
 
@@ -70,33 +76,66 @@ def digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def git(*words):
+    return subprocess.run(["git", "-C", ROOT, *map(str, words)], capture_output=True, text=True).stdout.strip()
+
+
+def built(revision, folder):
+    """The binary of m4c at a revision, built if it is not there yet."""
+    binary = folder / f"m4c-{revision}"
+    if not binary.exists():
+        tree = folder / revision
+        git("worktree", "add", "--detach", tree, revision)
+        try:
+            subprocess.run(["cargo", "build", "--release", "-p", "m4c", "--target-dir", tree / "target"], cwd=tree, check=True)
+            shutil.copy2(tree / "target" / "release" / "m4c", binary)
+        finally:
+            git("worktree", "remove", "--force", tree)
+    return binary
+
+
+def builds(given):
+    """The binaries of m4c that take turns."""
+    return {"m4c": given.m4c} | ({engines.BEFORE: built(given.before, given.models.resolve())} if given.before else {})
+
+
+def compiled(name, build, binary, model, found, folder):
+    """Compiles with one build, unless it did so before; the artifact."""
+    artifact = folder / ("model.m4fw" if build == "m4c" else f"{build}.m4fw")
+    made = found.setdefault("compiled", {})
+    source = {"compiler": digest(binary), "model": str(model)}
+    if {key: made.get(build, {}).get(key) for key in source} != source or not artifact.exists():
+        start = time.perf_counter()
+        engines.output_of([binary, "compile", model, "-o", artifact])
+        made[build] = source | {"seconds": time.perf_counter() - start}
+        found.get("engines", {}).pop(build, None)
+        (folder / f"{build}.npz").unlink(missing_ok=True)
+    made[build]["bytes"] = artifact.stat().st_size
+    return artifact
+
+
 def prepare(name, given, found, versions):
-    """Exports and compiles, runs every engine once, and compares what they give."""
+    """Exports and compiles, runs every engine once, and compares what they give; for each its binary, if it is one, and what it
+    loads."""
     model = given.onnx or cases.model(name, given.models, given.export_python)
     inputs = given.inputs or cases.inputs(name, given.models)
     folder = given.models / name
     folder.mkdir(parents=True, exist_ok=True)
-    artifact = folder / "model.m4fw"
-    files = {engine: folder / f"{engine}.npz" for engine in versions}
-    compiler = digest(given.m4c)
-    if found.get("compiler") != compiler or not artifact.exists() or found.get("model") != str(model):
-        start = time.perf_counter()
-        engines.output_of([given.m4c, "compile", model, "-o", artifact])
-        found.update(compile=time.perf_counter() - start, compiler=compiler, model=str(model))
-        found.get("engines", {}).pop("m4c", None)
-        files["m4c"].unlink(missing_ok=True)
-    found["artifact_bytes"] = artifact.stat().st_size
+    loaded = {engine: (None, model) for engine in versions}
+    for build, binary in builds(given).items():
+        loaded[build] = (binary, compiled(name, build, binary, model, found, folder))
     agreement = found["agreement"] = {}
-    for engine, outputs in files.items():
+    for engine, (binary, file) in loaded.items():
+        outputs = folder / f"{engine}.npz"
         try:
             # What others give for a model does not change with m4c.
             if given.fresh or not outputs.exists():
-                engines.results(engine, given.m4c, model, artifact, inputs, given.threads, outputs)
-            agreement[engine] = {"off": difference(outputs, files["m4c"])}
+                engines.results(engine, binary, file, inputs, given.threads, outputs)
+            agreement[engine] = {"off": difference(outputs, folder / "m4c.npz")}
         except RuntimeError as error:
             agreement[engine] = {"error": str(error)}
         show(name, engine, agreement[engine])
-    return model, inputs, artifact
+    return inputs, loaded
 
 
 def difference(path, reference):
@@ -127,17 +166,16 @@ def show(name, engine, entry):
 
 def measure(name, given, found, versions):
     """Lets the engines take turns."""
-    model, inputs, artifact = prepare(name, given, found, versions)
+    inputs, loaded = prepare(name, given, found, versions)
     timed = found.setdefault("engines", {})
     if given.fresh:
         timed.clear()
     found["threads"] = given.threads
     for turn in range(given.rounds):
-        for engine in versions:
+        for engine, (binary, file) in loaded.items():
             if not agrees(found["agreement"][engine]):
                 continue
-            options = [given.m4c, model, artifact, inputs, given.threads, given.seconds, given.runs]
-            got = engines.measure(engine, *options)
+            got = engines.measure(engine, binary, file, inputs, given.threads, given.seconds, given.runs)
             rounds = timed.setdefault(engine, {"version": versions[engine], "rounds": []})["rounds"]
             rounds.append(got)
             middle = sorted(got["times"])[len(got["times"]) // 2]
@@ -146,9 +184,6 @@ def measure(name, given, found, versions):
 
 def revision(m4c):
     """Of the repository that m4c was built from, where that is sure: it is newer than the last commit, and nothing changed."""
-    def git(*words):
-        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True).stdout.strip()
-
     committed = git("log", "-1", "--format=%ct %h")
     if not committed or git("status", "--porcelain", "--untracked-files=no"):
         return ""
@@ -180,8 +215,11 @@ def main():
     models = results.setdefault("models", {})
     failed = []
     if given.command != "report":
-        versions = {name: engines.version(name, given.m4c) for name in ("m4c", *given.engines.split(","))}
+        versions = {name: engines.version(name, binary) for name, binary in builds(given).items()}
         versions["m4c"] += revision(given.m4c)
+        if given.before:
+            versions[engines.BEFORE] = given.before
+        versions |= {name: engines.version(name) for name in given.engines.split(",") if name != "m4c"}
         for engine in [name for name, found in versions.items() if found is None]:
             print(f"{engine} is not installed, and not measured; --install installs it", file=sys.stderr)
             del versions[engine]

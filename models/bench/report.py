@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cases
 import chart
+from engines import BEFORE
 
 PEERS = {"onnxruntime": "onnxruntime", "openvino": "OpenVINO"}
 ORDER = {"m4c": "m4c"} | PEERS
@@ -47,7 +48,9 @@ def summary(results):
     for name in order:
         found = models[name]
         all_engines = {engine: engine_summary(entry) for engine, entry in found.get("engines", {}).items()}
-        row = {key: found.get(key) for key in ("what", "threads", "compile", "artifact_bytes")}
+        made = found.get("compiled", {}).get("m4c", {})
+        row = {key: found.get(key) for key in ("what", "threads")}
+        row |= {"compile": made.get("seconds"), "artifact_bytes": made.get("bytes")}
         row["engines"] = all_engines
         row["disagreeing"] = [
             engine for engine, entry in found.get("agreement", {}).items() if engine not in all_engines and "off" in entry
@@ -56,6 +59,8 @@ def summary(results):
         if "m4c" in all_engines:
             ours = found["engines"]["m4c"]
             row["ratios"] = {peer: ratio(found["engines"][peer], ours) for peer in PEERS if peer in all_engines}
+            if BEFORE in all_engines:
+                row["faster"] = ratio(found["engines"][BEFORE], ours)
         out[name] = row
     return out
 
@@ -137,6 +142,16 @@ def other_table(rows):
     return table([*heads, "m4c compile, s"], body)
 
 
+def before_table(rows):
+    """How much faster m4c has become."""
+    body = [
+        [f"`{name}`", spread(row["engines"][BEFORE]), spread(row["engines"]["m4c"]), f"{row['faster']:.2f}"]
+        for name, row in rows.items() if "faster" in row
+    ]
+    mean = geometric_mean([row["faster"] for row in rows.values() if "faster" in row])
+    return table(["model", "before, ms", "now, ms", "before / now"], [*body, ["**geometric mean**", "", "", f"**{mean:.2f}**"]])
+
+
 def write(results, page):
     """Writes the page, and its picture beside it."""
     rows = {name: row for name, row in summary(results).items() if row.get("ratios")}
@@ -151,19 +166,22 @@ def write(results, page):
     memory = machine["memory_bytes"] / 2**30
     runs = sorted(one["runs"] for row in rows.values() for one in row["engines"].values())
     rounds = sorted(one["rounds"] for row in rows.values() for one in row["engines"].values())
+    before = versions.get(BEFORE) if any("faster" in row for row in rows.values()) else None
+    again = f" --before {before}" if before else ""
+    now = ["## Before and now", "", f"Before is the build of {before}; both took turns with the others.", "", *before_table(rows), ""]
     text = [
         "# Benchmarks", "",
         "Made by `models/bench/peers.py`, which this reproduces (`--help` tells how to measure one model, or one's own):", "",
-        "```sh", "cargo build --release -p m4c", "python models/bench/peers.py all --install", "```", "",
+        "```sh", "cargo build --release -p m4c", f"python models/bench/peers.py all --install{again}", "```", "",
         f"{results['date']}; {machine['processor']} ({family}), {machine['cores']} cores, {sets}, {memory:.0f} GiB, "
         f"{machine['system']}; {listed([str(count) for count in threads])} thread{'' if threads == [1] else 's'}; "
-        + ", ".join(f"{ORDER[name]} {found}" for name, found in versions.items()) + ".", "",
+        + ", ".join(f"{ORDER[name]} {found}" for name, found in versions.items() if name in ORDER) + ".", "",
         "## Who is faster", "", *verdicts(rows), "",
         f"![How many times as fast as others m4c is]({picture.name})", "",
         "## Time of a run", "", *time_table(rows), "",
         "Times are medians over all runs; ± is how far the median of a turn lies from it at most, if there were several. The",
         "last columns are the other's time by m4c's, above 1 where m4c is faster: the median over turns, since both have the same",
-        "machine within a turn.", "",
+        "machine within a turn.", "", *(now if before else []),
         "## Memory and time to load", "", *other_table(rows), "",
         "Memory is the peak of the whole process while it loads and runs: for m4c with the file that it maps, for the others with",
         "Python and NumPy, about 60 MiB. To load is to make a session ready to run. m4c compiles once, ahead of time; the others",
