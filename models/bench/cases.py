@@ -18,6 +18,7 @@ class Case:
     opset: int
     inputs: dict
     what: str
+    layers: int | None = None
 
     def file(self):
         return f"{self.exporter}-op{self.opset}.onnx"
@@ -46,12 +47,27 @@ def constant(value, dtype, *shape):
     return lambda _: np.full(shape, value, dtype)
 
 
+def positions(first, count):
+    return lambda _: np.arange(first, first + count)[None]
+
+
+# Of all 32 layers only so many, which are alike: what it takes to measure grows with them, the ratios do not.
+LLAMA_LAYERS = 2
+PAST = {f"past.{index}": normal(1, 32, 127, 128) for index in range(2 * LLAMA_LAYERS)}
+
+
 CASES = {
     "img_enc": Case("dyn", 20, {"vision": normal(2, 3, 224, 224)}, "ViT-H/14, 2 images"),
     "txt_enc": Case("dyn", 20, {"text": words(77, 49408)}, "ImageBind text, 77 tokens"),
     "audb_enc": Case("ts", 17, {"audio": normal(1, 3, 1, 128, 204)}, "ImageBind audio, 3 clips"),
     "audi_enc": Case("ts", 17, {"input_features": normal(1, 80, 3000)}, "Whisper tiny.en encoder, 30 s"),
     "imu_enc": Case("ts", 17, {"imu": normal(1, 6, 2000)}, "ImageBind IMU"),
+    "llama_prefill": Case("dyn", 20, {
+        "input_ids": ids(64, 32000), "attention_mask": constant(1, np.int64, 1, 64), "position_ids": positions(0, 64),
+    }, "LLaMA-7B, prompt of 64 tokens, 2 layers", LLAMA_LAYERS),
+    "llama_decode": Case("dyn", 20, {
+        "input_ids": ids(1, 32000), "attention_mask": constant(1, np.int64, 1, 128), "position_ids": positions(127, 1),
+    } | PAST, "LLaMA-7B, 128th token, 2 layers", LLAMA_LAYERS),
     "sd_text": Case("dyn", 20, {"input_ids": words(77, 49408)}, "CLIP ViT-L/14 text, 77 tokens"),
     "sd_unet": Case("dyn", 20, {
         "sample": normal(2, 4, 64, 64), "timestep": constant(981, np.int64, 2),
@@ -81,6 +97,7 @@ def model(name, folder, python):
     if not path.exists():
         print(f"{name}: exporting to {path}", file=sys.stderr, flush=True)
         options = ["--size", "full", "--export-only", "--exporter", case.exporter, "--opset", str(case.opset), "--out", folder]
+        options += ["--layers", str(case.layers)] if case.layers else []
         subprocess.run([python, MODELS / "export.py", name, *options], check=True)
     return path
 
