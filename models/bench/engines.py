@@ -8,7 +8,9 @@ that is not 0. Prints one line of JSON: seconds to load, of the first run, and o
 
 import json
 import math
+import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -92,12 +94,20 @@ def results(name, m4c, model, inputs, threads, outputs):
         output_of([sys.executable, __file__, name, model, inputs, threads, 0, 1, outputs])
 
 
-def output_of(command):
+def output_of(command, limit=None):
+    """What a command prints; `subprocess.TimeoutExpired` where it has not ended after so many seconds."""
     command = [str(word) for word in command]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr.strip()[-2000:]}")
-    return done.stdout
+    pipe = subprocess.PIPE
+    # In a group of its own, which ends as a whole: what the command starts would hold the pipes open.
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        try:
+            printed, errors = process.communicate(timeout=limit)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{errors.strip()[-2000:]}")
+    return printed
 
 
 def timed(work):

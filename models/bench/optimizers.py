@@ -1,10 +1,12 @@
 """Compares how long m4c and other graph optimizers take, and writes docs/benchmarks-rewriting.md.
 
 Models have all their layers but narrow ones, so that graphs and not weights are measured; they are exported where --models lacks
-them. Every optimizer gets the same files and runs in processes of its own, first on one core, then on all.
+them. Every optimizer gets the same files and runs in processes of its own on one core, and again on all if it uses them. What ends
+with an error or goes on after --limit is reported as that. Results are merged into a JSON file, so that models can be measured
+one by one.
 
 Examples:
-  python models/bench/optimizers.py all --install                       (everything, with packages installed first)
+  python models/bench/optimizers.py all --install                       (everything, about 20 minutes on two cores)
   python models/bench/optimizers.py measure img_enc --exporters ts --optimizers m4c,onnxsim
   python models/bench/optimizers.py report
 """
@@ -13,14 +15,16 @@ import argparse
 import datetime
 import json
 import os
-import statistics
 import subprocess
 import sys
+import time
+import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = Path(__file__).with_name("optimizers.txt")
 BUILT = ROOT / "target" / "release"
+ENVIRONMENT = ROOT / "target" / "optimizers-env"
 COMMANDS = ("measure", "report", "all")
 OPSETS = {"ts": 17, "dyn": 20}
 # Layers that a name ends with, and those that the architecture has.
@@ -40,11 +44,13 @@ def arguments():
     parser.add_argument("--m4c", type=Path, default=BUILT / "m4c", help="the binary to measure")
     parser.add_argument("--examples", type=Path, default=BUILT / "examples", help="folder of the built examples of m4c-tests")
     parser.add_argument("--export-python", default=sys.executable, help="a Python with models/requirements.txt")
-    parser.add_argument("--runs", type=int, default=5, help="processes of each optimizer")
+    parser.add_argument("--runs", type=int, default=5, help="processes of an optimizer on a model")
+    parser.add_argument("--seconds", type=float, default=10.0, help="start no further one after so many seconds")
+    parser.add_argument("--limit", type=float, default=120.0, help="seconds after which a process is ended")
     parser.add_argument("--results", type=Path, help="the JSON file; by default results.json in --models")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks-rewriting.md", help="the page to write")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
-    parser.add_argument("--install", action="store_true", help=f"install {REQUIREMENTS.name} into this Python first")
+    parser.add_argument("--install", action="store_true", help=f"measure in {ENVIRONMENT.name}, with {REQUIREMENTS.name} installed")
     given = parser.parse_args()
     given.names = given.names or list(NAMES)
     given.exporters, given.optimizers = given.exporters.split(","), given.optimizers.split(",")
@@ -71,21 +77,30 @@ def model(name, exporter, given):
 def measure(key, path, given, found, binaries):
     """Every optimizer by itself, and what m4c's time is made of."""
     every = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-    for where, cores in (("one", every.split(",")[0]), ("all", every)):
+    one = every.split(",")[0]
+    for where, cores in (("one", one), ("all", every)):
         for name in given.optimizers:
-            try:
-                runs = [optimizing.measure(name, path, binaries, cores) for _ in range(given.runs)]
-            except RuntimeError as error:
-                reason = str(error).strip().splitlines()[-1]
-                found.setdefault(name, {})[where] = {"error": reason}
-                print(f"{key}: {name}: {reason}", file=sys.stderr, flush=True)
+            if where == "all" and not OPTIMIZERS[name].threads:
                 continue
-            middle = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
-            found.setdefault(name, {})[where] = {**middle, "runs": sorted(run["seconds"] for run in runs)}
-            text = f"{key}: {name} on {where}: {middle['seconds']:.3f} s, {middle['before']} to {middle['after']} nodes"
-            print(text, file=sys.stderr, flush=True)
+            entry = found.setdefault(name, {})[where] = measured(name, path, given, binaries, cores)
+            text = entry.get("error") or f"{entry['seconds']:.3f} s, {entry['before']} to {entry['after']} nodes"
+            print(f"{key}: {name} on {where}: {text}", file=sys.stderr, flush=True)
     if "m4c" in given.optimizers:
-        found["stages"] = optimizing.stages(given.examples / "rewriting", path, given.runs, every.split(",")[0])
+        found["stages"] = optimizing.stages(given.examples / "rewriting", path, given.runs, one, given.limit)
+
+
+def measured(name, path, given, binaries, cores):
+    """The middle one of some runs, or why there is none."""
+    runs, begin = [], time.perf_counter()
+    try:
+        while len(runs) < given.runs and (not runs or time.perf_counter() - begin < given.seconds):
+            runs.append(optimizing.measure(name, path, binaries, cores, given.limit))
+    except subprocess.TimeoutExpired:
+        return {"error": f"goes on after {given.limit:g} seconds", "limit": given.limit}
+    except RuntimeError as error:
+        return {"error": optimizing.reason(error, path)}
+    middle = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
+    return {**middle, "runs": sorted(run["seconds"] for run in runs)}
 
 
 def main():
@@ -105,7 +120,7 @@ def main():
                 key = f"{name} {exporter}"
                 path = model(name, exporter, given)
                 measure(key, path, given, models.setdefault(key, {}), binaries)
-                results |= {"machine": peers.machine(), "date": datetime.date.today().isoformat(), "runs": given.runs}
+                results |= {"machine": peers.machine(), "date": datetime.date.today().isoformat()}
                 results.setdefault("versions", {}).update({name: found for name, found in versions.items() if found})
                 given.results.write_text(json.dumps(results, indent=1) + "\n")
     if given.command in ("report", "all"):
@@ -114,10 +129,21 @@ def main():
         print(json.dumps(results, indent=1))
 
 
+def install():
+    """Starts again in an environment of its own, where a package of the exporters changes nothing."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", "-r", REQUIREMENTS], check=True)
+    given = [word for word in sys.argv[1:] if word != "--install"]
+    # The last one of an option counts.
+    os.execv(python, [python, sys.argv[0], "--export-python", sys.executable, *given])
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     if "--install" in sys.argv:
-        subprocess.run([sys.executable, "-m", "pip", "install", "-r", REQUIREMENTS], check=True)
+        install()
     import optimizers_report
     import optimizing
     import peers

@@ -29,6 +29,8 @@ def cell(found, where, text):
     if not found:
         return "–"
     entry = found.get(where, {})
+    if "limit" in entry:
+        return f"> {entry['limit']:g} s"
     return "fails" if "error" in entry else text(entry) if entry else "–"
 
 
@@ -38,33 +40,71 @@ def optimizer_table(models, where, text, names):
 
 
 def time_of(entry):
-    return seconds(entry["seconds"]) + ("*" if entry.get("fixed_sizes") else "")
+    return seconds(entry["seconds"]) + ("*" if "symbolic_sizes" in entry else "")
+
+
+def on_one(models, name):
+    """What an optimizer did on one core, by model."""
+    entries = {key: found.get(name, {}).get("one") for key, found in models.items()}
+    return {key: entry for key, entry in entries.items() if entry}
 
 
 def verdicts(models, names):
     """Who takes longer than m4c, and where m4c does."""
     lines = []
+    ours = {key: entry for key, entry in on_one(models, "m4c").items() if "seconds" in entry}
     for name in names:
         if name.startswith("m4c"):
             continue
-        both = {key: found for key, found in models.items() if "seconds" in found.get(name, {}).get("one", {}) and "m4c" in found}
-        ratios = {key: found[name]["one"]["seconds"] / found["m4c"]["one"]["seconds"] for key, found in both.items()}
-        other = OPTIMIZERS[name].shown
+        theirs, other = on_one(models, name), OPTIMIZERS[name].shown
+        both = {key: (entry, ours[key]) for key, entry in theirs.items() if "seconds" in entry and key in ours}
+        ratios = {key: their["seconds"] / our["seconds"] for key, (their, our) in both.items()}
         if not ratios:
-            lines.append(f"* {other} optimizes none of the files.")
+            lines.append(f"* {other} optimizes none of the {len(theirs)} files.")
             continue
+        text = f"* {other} takes {factor(min(ratios.values()))} to {factor(max(ratios.values()))} times as long as m4c on "
+        text += f"{len(ratios)} of {len(models)} files (median {factor(statistics.median(ratios.values()))})"
+        loads = [entry["parts"]["load"] / entry["seconds"] for entry, _ in both.values()] if name == "onnxruntime" else []
+        text += f", loading included, which alone takes {statistics.median(loads):.0%} of that" if loads else ""
         lost = [f"{shown(key)} ({1 / ratio:.1f} times as long)" for key, ratio in ratios.items() if ratio < 1]
-        won = f"{min(ratios.values()):.1f} to {max(ratios.values()):.0f} times as long as m4c"
-        text = f"* {other} takes {won} (median {statistics.median(ratios.values()):.0f})"
         text += f"; m4c takes longer on {listed(lost)}" if lost else ""
-        fewer = [key for key, found in both.items() if found[name]["one"]["after"] < found["m4c"]["one"]["after"]]
-        text += f"; it leaves fewer nodes on {listed(list(map(shown, fewer)))}" if fewer else ""
-        failed = [shown(key) for key, found in models.items() if "error" in found.get(name, {}).get("one", {})]
-        loads = ", what it takes to load included" if name in ("onnxruntime", "transformers") else ""
-        text += loads
+        fewer = [shown(key) for key, (their, our) in both.items() if their["after"] < our["after"]]
+        text += f"; it leaves fewer nodes on {listed(fewer)}" if fewer else ""
+        endless = [shown(key) for key, entry in theirs.items() if "limit" in entry]
+        text += f"; it does not end in time on {listed(endless)}" if endless else ""
+        failed = [shown(key) for key, entry in theirs.items() if "error" in entry and "limit" not in entry]
         lines.append(text + (f"; it fails on {listed(failed)}" if failed else "") + ".")
     missing = [one.shown for name, one in OPTIMIZERS.items() if name not in names]
     return lines + ([f"* Not measured: {listed(missing)}."] if missing else [])
+
+
+def factor(ratio):
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def refusals(models, names, kind):
+    """The errors of each optimizer in its own words, and the models that have them."""
+    lines = []
+    for name in names:
+        models_of = {}
+        for key, entry in on_one(models, name).items():
+            if kind in entry:
+                models_of.setdefault(entry[kind], []).append(shown(key))
+        for text, keys in models_of.items():
+            # A code span takes anything but its own mark.
+            text = text.replace("`", "'")
+            lines.append(f"* {OPTIMIZERS[name].shown}, {listed(keys)}: `{text}`")
+    return lines
+
+
+def process_counts(models):
+    """How many processes a time comes from."""
+    counts = sorted({
+        len(entry["runs"]) for found in models.values() for name in OPTIMIZERS
+        for entry in found.get(name, {}).values() if "runs" in entry
+    })
+    one = "1 process" if counts[-1] == 1 else f"{counts[-1]} processes"
+    return f"Times are medians of {one}" + (", of fewer where these take long." if len(counts) > 1 else ".")
 
 
 def stage_table(models):
@@ -106,6 +146,7 @@ def write(results, page):
     if not models:
         raise SystemExit("optimizers: nothing was measured yet; `measure` does")
     machine, versions = results["machine"], results["versions"]
+    failing, fixed = refusals(models, names, "error"), refusals(models, names, "symbolic_sizes")
     used = listed([f"{OPTIMIZERS[name].shown} {text}" for name, text in versions.items() if text])
     text = [
         "# Rewriting beside other graph optimizers", "",
@@ -114,15 +155,18 @@ def write(results, page):
         "```sh", "cargo build --release -p m4c", "cargo build --release -p m4c-tests --features tract --examples",
         "python models/bench/optimizers.py all --install", "```", "",
         f"{results['date']}; {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, "
-        f"{machine['system']}; {used}. Times are medians of {results['runs']} processes.", "",
+        f"{machine['system']}; {used}. {process_counts(models)}", "",
         "## Who is faster", "", *verdicts(models, names), "",
         "## Seconds on one core", "", *optimizer_table(models, "one", time_of, names), "",
-        "\\* with fixed sizes: tract does not take the symbolic ones of the file.", "",
+        *(["What fails, and what goes on when its process is ended (>):", "", *failing, ""] if failing else []),
+        *(["\\* with the sizes of the example inputs, since it refuses the symbolic ones of the file:", "", *fixed, ""] if fixed else []),
         "What the seconds include:", "",
         *(f"* {OPTIMIZERS[name].shown}: {OPTIMIZERS[name].time}." for name in names), "",
         "The optimizers do different things: m4c searches all forms that its rules know and lowers to what a target takes,",
         "onnxsim and onnxslim fold constants and remove nodes, onnxruntime and tract also choose kernels and layouts.", "",
-        f"## Seconds on all {machine['cores']} cores", "", *optimizer_table(models, "all", time_of, names), "",
+        f"## Seconds on all {machine['cores']} cores", "",
+        "Of those that use more than one.", "",
+        *optimizer_table(models, "all", time_of, [name for name in names if OPTIMIZERS[name].threads]), "",
         "## Nodes before and after", "",
         "Constants are not counted, but m4c counts those that are nodes of the file. Operators of each are its own: those of m4c are primitives and composites after lowering,",
         "tract's are typed at first.", "",

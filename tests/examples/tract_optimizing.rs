@@ -2,21 +2,34 @@
 //! `cargo run --release -p m4c-tests --features tract --example tract_optimizing -- MODEL.onnx [INPUT=2x3x4]…`. Inputs that are
 //! not named have the sizes that the file declares.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use std::process::ExitCode;
 use std::time::Instant;
 use tract_onnx::prelude::{Framework, InferenceFact, InferenceModelExt, TractResult, TypedModel};
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_hir::infer::Factoid;
 
-fn main() -> TractResult<()> {
+fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().expect("usage: tract_optimizing MODEL.onnx [INPUT=2x3x4]…");
     let sizes: Vec<String> = arguments.collect();
+    match measured(&path, &sizes) {
+        Ok(measured) => println!("{measured}"),
+        Err(error) => {
+            // All its causes, on one line.
+            eprintln!("{}", format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn measured(path: &str, sizes: &[String]) -> TractResult<Value> {
     let start = Instant::now();
     // Sizes that are given do not unify with the symbols that the file declares for what is computed of them.
     let onnx = tract_onnx::onnx().with_ignore_value_info(!sizes.is_empty());
-    let mut model = onnx.with_ignore_output_shapes(!sizes.is_empty()).model_for_path(&path)?;
+    let mut model = onnx.with_ignore_output_shapes(!sizes.is_empty()).model_for_path(path)?;
     let inputs = model.input_outlets()?.to_vec();
     for (position, outlet) in inputs.iter().enumerate() {
         let name = model.node(outlet.node).name.clone();
@@ -44,8 +57,7 @@ fn main() -> TractResult<()> {
         "optimize": optimizing.as_secs_f64(),
     });
     let nodes = json!({ "typed": typed, "decluttered": decluttered, "optimized": computed(&model) });
-    println!("{}", json!({ "seconds": seconds, "nodes": nodes }));
-    Ok(())
+    Ok(json!({ "seconds": seconds, "nodes": nodes }))
 }
 
 /// Nodes that are neither inputs nor constants.
