@@ -85,8 +85,11 @@ def measure(key, path, given, found, binaries):
             entry = found.setdefault(name, {})[where] = measured(name, path, given, binaries, cores)
             text = entry.get("error") or f"{entry['seconds']:.3f} s, {entry['before']} to {entry['after']} nodes"
             print(f"{key}: {name} on {where}: {text}", file=sys.stderr, flush=True)
-    if "m4c" in given.optimizers:
-        found["stages"] = optimizing.stages(given.examples / "rewriting", path, given.runs, one, given.limit)
+    if "m4c-whole" in given.optimizers:
+        try:
+            found["stages"] = optimizing.stages(binaries["m4c-whole"], path, given.runs, one, given.limit)
+        except (RuntimeError, subprocess.TimeoutExpired) as error:
+            print(f"{key}: what m4c's time is made of: {optimizing.reason(error, path)}", file=sys.stderr, flush=True)
 
 
 def measured(name, path, given, binaries, cores):
