@@ -6,7 +6,7 @@ with an error or goes on after --limit is reported as that. Results are merged i
 one by one.
 
 Examples:
-  python models/bench/optimizers.py all --install                       (everything, about 20 minutes on two cores)
+  python models/bench/optimizers.py all --install                       (everything, in an environment of its own)
   python models/bench/optimizers.py measure img_enc --exporters ts --optimizers m4c,onnxsim
   python models/bench/optimizers.py report
 """
