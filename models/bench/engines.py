@@ -17,8 +17,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 # As `m4c bench` has them.
 WARMING_SECONDS = 0.5
 LEAST_RUNS = 3
@@ -126,6 +124,8 @@ def repeated(run, seconds, least, most):
 
 
 def main():
+    import numpy as np
+
     name, model, inputs, threads, seconds, runs = sys.argv[1:7]
     with np.load(inputs) as arrays:
         given = {key: arrays[key] for key in arrays.files}

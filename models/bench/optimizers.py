@@ -147,9 +147,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     if "--install" in sys.argv:
         install()
-    import optimizers_report
-    import optimizing
-    import peers
-    from optimizing import OPTIMIZERS
+    try:
+        import optimizers_report
+        import optimizing
+        import peers
+        from optimizing import OPTIMIZERS
+    except ModuleNotFoundError as error:
+        sys.exit(f"optimizers: {error}; --install installs what it needs")
 
     main()

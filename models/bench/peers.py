@@ -245,8 +245,11 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     if "--install" in sys.argv:
         subprocess.run([sys.executable, "-m", "pip", "install", "-r", REQUIREMENTS], check=True)
-    import cases
-    import engines
-    import report
+    try:
+        import cases
+        import engines
+        import report
+    except ModuleNotFoundError as error:
+        sys.exit(f"peers: {error}; --install installs what it needs")
 
     main()
