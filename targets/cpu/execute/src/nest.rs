@@ -69,6 +69,12 @@ impl<const K: usize> Nest<K> {
         self.steps[self.rank - 1]
     }
 
+    /// The nest without its last axis, along which no operand moves; none where it has no other or an operand does.
+    pub(crate) fn repeated(&self) -> Option<Nest<K>> {
+        let rank = self.rank - 1;
+        (rank > 0 && self.inner() == [0; K]).then_some(Nest { rank, sizes: self.sizes, steps: self.steps })
+    }
+
     /// Where the operands' elements for the result's element `index` lie.
     pub(crate) fn at(&self, index: usize) -> [isize; K] {
         let mut offsets = [0; K];

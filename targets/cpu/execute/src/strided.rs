@@ -135,6 +135,15 @@ pub(crate) fn fill<T: Word>(
     threads: &dyn Threads,
 ) -> Result<(), Code> {
     let [step] = nest.inner();
+    // Maps are enlarged by small factors, for which a stretch an element is too much.
+    if let Some(apart) = nest.repeated() {
+        match *nest.sizes().last().unwrap_or(&0) {
+            2 => return repeat::<T, 2>(&apart, first, x, out, threads),
+            3 => return repeat::<T, 3>(&apart, first, x, out, threads),
+            4 => return repeat::<T, 4>(&apart, first, x, out, threads),
+            _ => {}
+        }
+    }
     flat(threads, out, 1, |start, out| {
         nest.runs(start, out.len(), |done, len, [offset]| {
             let (out, at) = (&mut out[done..done + len], first + offset);
@@ -142,6 +151,30 @@ pub(crate) fn fill<T: Word>(
                 1 => out.copy_from_slice(&x[at as usize..at as usize + len]),
                 0 => out.fill(x[at as usize]),
                 _ => out.iter_mut().enumerate().for_each(|(i, out)| *out = x[(at + i as isize * step) as usize]),
+            }
+        });
+    })
+}
+
+/// Fills `out` with each of the elements that the nest points at, counted from `first`, N times.
+fn repeat<T: Word, const N: usize>(
+    nest: &Nest<1>,
+    first: isize,
+    x: &[T],
+    out: &mut [T],
+    threads: &dyn Threads,
+) -> Result<(), Code> {
+    let [step] = nest.inner();
+    let (out, rest) = out.as_chunks_mut::<N>();
+    require(rest.is_empty())?;
+    flat(threads, out, N, |start, out| {
+        nest.runs(start, out.len(), |done, len, [offset]| {
+            let (out, at) = (&mut out[done..done + len], first + offset);
+            if step == 1 {
+                let x = &x[at as usize..at as usize + len];
+                out.iter_mut().zip(x).for_each(|(out, x)| *out = [*x; N]);
+            } else {
+                out.iter_mut().enumerate().for_each(|(i, out)| *out = [x[(at + i as isize * step) as usize]; N]);
             }
         });
     })
