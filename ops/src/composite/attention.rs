@@ -117,12 +117,22 @@ pub static OP: Op = Op {
     ],
 };
 
+/// Of the pairs of a query and a key that it sees.
 fn flops(facts: &Facts<'_>, result: &Fact) -> Dim {
     let size = |operand: usize, axis: usize| {
         facts.operands[operand].and_then(|fact| fact.shape.get(axis)).cloned().unwrap_or(Dim::from(0))
     };
-    let rows = Dim::product(&result.shape[..3.min(result.rank())]);
-    rows * size(1, 2) * (size(0, 3) * Dim::from(2) + size(2, 3) * Dim::from(2) + Dim::from(6))
+    let heads = Dim::product(&result.shape[..2.min(result.rank())]);
+    let (queries, keys) = (size(0, 2), size(1, 2));
+    let all = queries.clone() * keys;
+    let pairs = match facts.attrs.get_dims("causal") {
+        [before] => {
+            let own = (queries.clone() * (queries.clone() + Dim::from(1))).floor_div(2);
+            all.minimum(&(queries * before.clone() + own))
+        }
+        _ => all,
+    };
+    heads * pairs * (size(0, 3) * Dim::from(2) + size(2, 3) * Dim::from(2) + Dim::from(6))
 }
 
 /// The lowest number of a floating-point type, which stands for what a mask hides.
