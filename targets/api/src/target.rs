@@ -28,7 +28,15 @@ pub trait Target: Sync {
             return 0.0;
         }
         let cost = &self.profile().cost;
-        if self.is_read_in_place(node) { cost.step_seconds / 2.0 } else { cost.step(node, size) }
+        let surplus = self.surplus(node, size) / cost.flops_per_second;
+        if self.is_read_in_place(node) { cost.step_seconds / 2.0 } else { cost.step(node, size) + surplus }
+    }
+
+    /// Operations of its kernel beside those that the operator counts: one that computes many elements at a time computes
+    /// some that nobody asked for.
+    fn surplus(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        let _ = (node, size);
+        0.0
     }
 
     /// Whether most steps read the result of a node where it lies in its operand, so that nothing is moved.

@@ -198,11 +198,15 @@ fn is_bias(fusion: &Fusion<'_>, channels: Channels, place: usize) -> bool {
     let Some(operand) = fusion.operands.get(place) else { return false };
     let (fact, produced, result) = (operand.view.fact, fusion.produced, fusion.result);
     let same = produced.shape == result.shape;
+    // Axes of one element may follow that of the channels.
+    let behind = result.shape.iter().rev().take_while(|size| size.is(1)).count();
     let axis = match channels {
         Channels::Second if same => Some(1),
         Channels::Last if same || produced.shape.last() == result.shape.last() => result.rank().checked_sub(1),
-        _ => None,
+        Channels::Last => result.rank().checked_sub(behind + 1),
+        Channels::Second => None,
     };
+    let axis = axis.filter(|&axis| channels == Channels::Second || produced.shape.last() == result.shape.get(axis));
     let (Some(axis), Some(lead)) = (axis, result.rank().checked_sub(fact.rank())) else { return false };
     let size =
         |own: usize| if own + lead == axis { fact.shape[own] == result.shape[axis] } else { fact.shape[own].is(1) };

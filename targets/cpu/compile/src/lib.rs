@@ -18,7 +18,7 @@ mod rope;
 
 use m4c_exec_cpu::KERNELS;
 use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
-use m4c_ops::DType;
+use m4c_ops::{DType, Dim};
 use m4c_target::{Fused, Fusion, Lie, Lowered, NodeView, Profile, ProfileError, Step, Target, Weight};
 use std::io::{self, Write};
 
@@ -103,6 +103,10 @@ impl Target for CpuTarget {
 
     fn is_read_in_place(&self, node: &NodeView<'_>) -> bool {
         movement::is_read_in_place(node)
+    }
+
+    fn surplus(&self, node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+        if node.op.name == "conv" { product::surplus(node, size) } else { 0.0 }
     }
 
     fn lower(&self, node: &NodeView<'_>) -> Result<Lowered, String> {

@@ -1,7 +1,7 @@
 //! Matrix products, and windows that slide over spatial axes.
 
 use crate::kernel::{by_type, call, dtype, number, numbers};
-use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16};
+use m4c_exec_cpu::layout::{BF16_KN16, F16_KN16, F32_KN16, PANEL};
 use m4c_ops::{DType, Dim};
 use m4c_target::{Lowered, NodeView, Step, StepOperand};
 
@@ -55,6 +55,19 @@ pub(crate) fn conv(node: &NodeView<'_>) -> Result<Lowered, String> {
         params.extend([stride, dilation, low.clone(), high.clone()]);
     }
     Ok(call(by_type("conv", dtype(node, 0)?), node, params))
+}
+
+/// Operations on columns of a panel that are no places of the result: all of a group's places are columns, unless it has one
+/// filter.
+pub(crate) fn surplus(node: &NodeView<'_>, size: &dyn Fn(&Dim) -> f64) -> f64 {
+    let (Some(w), Some(map)) = (node.operand(1), node.result.shape.get(2..)) else { return 0.0 };
+    let (places, filters) = (size(&Dim::product(map)), size(&w.fact.shape[0]));
+    if places < 1.0 || filters <= node.attrs.get_int("groups") as f64 {
+        return 0.0;
+    }
+    let empty = (places / PANEL as f64).ceil() * PANEL as f64 - places;
+    let window = size(&Dim::product(&w.fact.shape[1..]));
+    size(&node.result.shape[0]) * filters * empty * window * 2.0
 }
 
 pub(crate) fn max_pool(node: &NodeView<'_>) -> Result<Lowered, String> {
