@@ -3,6 +3,7 @@
 //! Only what merging of classes cannot revoke: types, sizes, attributes, and numbers known when compiling.
 
 use super::language::{Forms, attr, known};
+use super::mask;
 use super::pattern::{Match, Names, words};
 use egg::Id;
 use m4c_ops::{Attr, DType, Data, Dim, Fact, composite, primitive};
@@ -50,6 +51,13 @@ impl<'a> Asked<'a> {
         }
     }
 
+    fn dims(&self, index: usize) -> Option<&'a [Dim]> {
+        match self.attr(index)? {
+            Attr::Dims(all) => Some(all),
+            _ => None,
+        }
+    }
+
     fn number(&self, index: usize) -> Option<f64> {
         self.found.numbers[self.arguments[index]]
     }
@@ -77,6 +85,17 @@ pub(super) static CONDITIONS: &[Entry] = &[
         Some(solid.is_sorted())
     }),
     entry("ones", 1, "all entries of {0} are 1", |asked| Some(asked.ints(0)?.iter().all(|&step| step == 1))),
+    entry("zeros", 1, "all entries of {0} are 0", |asked| Some(asked.ints(0)?.iter().all(|&pad| pad == 0))),
+    entry("empty", 1, "{0} has no entries", |asked| Some(asked.dims(0)?.is_empty())),
+    entry("second-from-last", 1, "{0} puts the last axis behind the first", |asked| {
+        let axes = asked.ints(0)?;
+        let last = axes.len().checked_sub(1)? as i64;
+        Some(last > 1 && axes.iter().copied().eq([0, last].into_iter().chain(1..last)))
+    }),
+    entry("second-to-last", 1, "{0} puts the second axis behind all others", |asked| {
+        let axes = asked.ints(0)?;
+        Some(axes.len() > 2 && axes.iter().copied().eq([0].into_iter().chain(2..axes.len() as i64).chain([1])))
+    }),
     entry("trailing", 2, "{0} are the last axes of {1}, from one on", |asked| {
         let (axes, rank) = (asked.ints(0)?, asked.fact(1)?.rank() as i64);
         let first = *axes.first()?;
@@ -107,6 +126,18 @@ pub(super) static CONDITIONS: &[Entry] = &[
     entry("lowest", 2, "{0} is the lowest number of the type of {1}", |asked| {
         Some(asked.number(0)? == composite::attention::lowest(asked.fact(1)?.dtype))
     }),
+    entry("hides-nothing", 1, "{0} is known when compiling, and true or 0 everywhere", |asked| {
+        mask::hides_nothing(asked.forms, asked.class(0)?)
+    }),
+    entry(
+        "absorbing",
+        2,
+        "{0} is the lowest number of the type of {1}, beside which others are lost: not that of f16",
+        |asked| {
+            let dtype = asked.fact(1)?.dtype;
+            Some(dtype != DType::F16 && asked.number(0)? == composite::attention::lowest(dtype))
+        },
+    ),
     entry(
         "exact-steps",
         2,
@@ -185,6 +216,43 @@ pub(super) static CONDITIONS: &[Entry] = &[
                     .iter()
                     .any(|&(class, _)| ORDERS.iter().any(|order| (0..3).all(|name| reads(class, name, order[name])))),
             )
+        },
+    ),
+    entry("frame", 3, "{0} and {1} are numbers, 0 for the first two axes, and all entries of {2} are 0", |asked| {
+        let (low, high) = (asked.dims(0)?, asked.dims(1)?);
+        let sides = [low, high].into_iter().all(|side| {
+            side.iter().enumerate().all(|(axis, pad)| if axis < 2 { pad.is(0) } else { pad.as_i64().is_some() })
+        });
+        Some(sides && asked.ints(2)?.iter().all(|&between| between == 0))
+    }),
+    entry("same-map", 2, "{0} and {1} have as many axes, and the same sizes behind the second", |asked| {
+        let (one, other) = (&asked.fact(0)?.shape, &asked.fact(1)?.shape);
+        Some(one.len() == other.len() && one.get(2..)? == other.get(2..)?)
+    }),
+    entry("same-features", 2, "{0} and {1} have the same sizes behind the first axis", |asked| {
+        Some(asked.fact(0)?.shape.get(1..)? == asked.fact(1)?.shape.get(1..)?)
+    }),
+    entry("whole-map", 2, "{0} is one filter of one channel, with the sizes of {1} behind the second axis", |asked| {
+        let [filters, channels, window @ ..] = &asked.fact(0)?.shape[..] else { return None };
+        Some(filters.is(1) && channels.is(1) && window == asked.fact(1)?.shape.get(2..)?)
+    }),
+    entry(
+        "windows-meet",
+        6,
+        "each window of {0}, whose {1} are 1, meets an element of {5}: what {2}, {3} and {4} add at an end is less than it",
+        |asked| {
+            let (window, dilations, pads) = (asked.ints(0)?, asked.ints(1)?, asked.ints(2)?);
+            let (low, high) = (asked.dims(3)?, asked.dims(4)?);
+            let spatial = window.len();
+            let less = |axis: usize| {
+                let pad = |own: i64, frame: &Dim| frame.as_i64()?.checked_add(own);
+                let before = pad(*pads.get(axis)?, low.get(2 + axis)?)?;
+                let after = pad(*pads.get(spatial + axis)?, high.get(2 + axis)?)?;
+                Some(before < window[axis] && after < window[axis])
+            };
+            let dense = dilations.iter().all(|&dilation| dilation == 1);
+            let filled = asked.fact(5)?.shape.iter().all(|size| size.as_i64().is_some_and(|size| size > 0));
+            Some(dense && filled && (0..spatial).all(|axis| less(axis) == Some(true)))
         },
     ),
     entry("first-half", 4, "{0}, {1} and {2} take the first half of the last axis of {3}", |asked| {

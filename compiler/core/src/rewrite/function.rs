@@ -2,6 +2,8 @@
 
 use super::builder::{Builder, class, value};
 use super::language::{attr, known};
+use super::mask;
+use super::repeat::repeated_once;
 use super::template::Part;
 use egg::Id;
 use m4c_ops::build::Build;
@@ -103,6 +105,51 @@ pub(super) static FUNCTIONS: &[Function] = &[
         b.op(&primitive::concat::OP, &values, attrs).ok().map(class).map(Part::Class)
     }),
     function("share", 5, "what one of three values, by its place, has of the last axis of a value made of them", share),
+    function("framed", 3, "the pads of a window with a frame around its operand", framed),
+    function("unframed", 2, "a value with the first two axes of another", |b, parts| {
+        let (own, map) = (&known(b.forms, id(&parts[0])?)?.fact.shape, &known(b.forms, id(&parts[1])?)?.fact.shape);
+        let shape = [map.get(..2)?, own.get(2..)?].concat();
+        reshaped(b, id(&parts[0])?, &shape).map(Part::Class)
+    }),
+    function("sums", 2, "the sums of the entries of two lists", |b, parts| {
+        let (one, other) = (dims(b, &parts[0])?, dims(b, &parts[1])?);
+        let sums = one.into_iter().zip(other).map(|(one, other)| one + other).collect();
+        Some(Part::Class(b.attr(&Attr::Dims(sums))))
+    }),
+    function("spatial", 1, "all axes of a value behind the second", |b, parts| {
+        let rank = known(b.forms, id(&parts[0])?)?.fact.rank() as i64;
+        Some(Part::Class(b.attr(&Attr::Ints((2..rank).collect()))))
+    }),
+    function(
+        "every-nth",
+        2,
+        "of a value each element so many behind the one before, along its spatial axes",
+        every_nth,
+    ),
+    function("rows", 1, "a value with all axes behind the first as one", |b, parts| {
+        flat(b, id(&parts[0])?).map(Part::Class)
+    }),
+    function("filters", 1, "the filters of a convolution as the columns of a matrix", |b, parts| {
+        let rows = flat(b, id(&parts[0])?)?;
+        let b: &mut dyn Build = b;
+        b.transpose(value(rows), vec![1, 0]).ok().map(class).map(Part::Class)
+    }),
+    function("repeated-once", 4, "a value that is repeated, regrouped and repeated, written once", |b, parts| {
+        repeated_once(b, id(&parts[0])?, id(&parts[1])?, id(&parts[2])?, id(&parts[3])?).map(Part::Class)
+    }),
+    function("not", 1, "true where a condition is false", |b, parts| {
+        let b: &mut dyn Build = b;
+        b.not(value(id(&parts[0])?)).ok().map(class).map(Part::Class)
+    }),
+    function(
+        "keys-before",
+        3,
+        "how many keys lie before that of the first query, by a known mask that hides later ones and nothing else",
+        |b, parts| {
+            let before = mask::keys_before(b.forms, id(&parts[0])?, id(&parts[1])?, id(&parts[2])?)?;
+            Some(Part::Class(b.attr(&Attr::Dims(vec![Dim::from(before)]))))
+        },
+    ),
     function("attend", 6, "attention of queries, transposed keys, values, a mask and a scale, guarded or not", attend),
 ];
 
@@ -141,7 +188,34 @@ fn ints(b: &Builder<'_>, part: &Part) -> Option<Vec<i64>> {
     }
 }
 
-fn reshaped(b: &mut Builder<'_>, x: Id, shape: &[Dim]) -> Option<Id> {
+/// The pads of a window with a frame around its operand: before each spatial axis, then after each.
+fn framed(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
+    let mut pads = ints(b, &parts[0])?;
+    let spatial = pads.len() / 2;
+    let (low, high) = (dims(b, &parts[1])?, dims(b, &parts[2])?);
+    for (pad, more) in pads.iter_mut().zip(low.get(2..)?.iter().take(spatial).chain(high.get(2..)?)) {
+        *pad = pad.checked_add(more.as_i64()?)?;
+    }
+    Some(Part::Class(b.attr(&Attr::Ints(pads))))
+}
+
+/// A value and steps for its spatial axes.
+fn every_nth(b: &mut Builder<'_>, parts: &[Part]) -> Option<Part> {
+    let (x, spatial) = (id(&parts[0])?, ints(b, &parts[1])?);
+    let sizes = known(b.forms, b.root?)?.fact.shape.clone();
+    let steps = [vec![1; sizes.len().checked_sub(spatial.len())?], spatial].concat();
+    let starts = vec![Dim::from(0); sizes.len()];
+    primitive::slice::apply(b, value(x), starts, sizes, steps).ok().map(class).map(Part::Class)
+}
+
+/// A value with all axes behind the first as one.
+fn flat(b: &mut Builder<'_>, x: Id) -> Option<Id> {
+    let shape = known(b.forms, x)?.fact.shape.clone();
+    let (first, rest) = shape.split_first()?;
+    reshaped(b, x, &[first.clone(), Dim::product(rest)])
+}
+
+pub(super) fn reshaped(b: &mut Builder<'_>, x: Id, shape: &[Dim]) -> Option<Id> {
     let b: &mut dyn Build = b;
     b.reshape(value(x), shape).ok().map(class)
 }

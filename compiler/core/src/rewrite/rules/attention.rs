@@ -1,10 +1,13 @@
 //! Attention in the spellings of exporters.
 //!
 //! Keys come transposed, in whatever form; the composite is given their transposition, which cancels.
+//!
+//! A mask that is added becomes one of truth values only where it hides with the lowest number: a score beside it is lost, so that
+//! a row that sees nothing attends to all alike in both forms. With minus infinity it would be NaN in one.
 
-use crate::rewrite::rule::Kind::{Explore, Recognize};
-use crate::rewrite::rule::Rule;
+use crate::rewrite::rule::Kind::{Explore, Normalize, Recognize};
 use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
+use crate::rewrite::rule::{Rule, RuleNumerics};
 
 /// Attention in one spelling; guarded weights count as 0 where they are not numbers.
 const fn rule(
@@ -16,6 +19,17 @@ const fn rule(
     let [left, right] = sides;
     let why = "scores and weights stay out of memory";
     Rule { name, why, left, parts: masked, right, given, when: &[], numerics: Reassociate, kind: Recognize }
+}
+
+/// Another form of a mask.
+const fn mask(
+    name: &'static str,
+    why: &'static str,
+    [left, right]: [&'static str; 2],
+    given: &'static [&'static str],
+    numerics: RuleNumerics,
+) -> Rule {
+    Rule { name, why, left, parts: &[], right, given, when: &[], numerics, kind: Normalize }
 }
 
 const PLAIN: &str = "(matmul w=(softmax masked ?axis) ?v)";
@@ -75,4 +89,64 @@ pub(super) const RULES: &[Rule] = &[
         numerics: Exact,
         kind: Recognize,
     },
+    mask(
+        "truth-of-mask",
+        "older exporters write the lowest number over a mask where it is not 0",
+        ["(select (cast ?x ?bool) ?y ?x)", "(select (cast ?x ?bool) ?y 0)"],
+        &["(fits)"],
+        Reassociate,
+    ),
+    mask(
+        "attention-shown",
+        "a mask that is added and only shows or hides is one of truth values, a quarter of its size",
+        [
+            "(attention ?q ?k ?v (select ?shown 0 $hidden) ?scale ?cap ?causal ?guarded)",
+            "(attention ?q ?k ?v ?shown ?scale ?cap ?causal ?guarded)",
+        ],
+        &["(absorbing $hidden ?q)"],
+        Reassociate,
+    ),
+    Rule {
+        kind: Explore,
+        ..mask(
+            "attention-hidden",
+            "a mask that is added and only hides or shows is one of truth values, a quarter of its size",
+            [
+                "(attention ?q ?k ?v (select ?hides $hidden 0) ?scale ?cap ?causal ?guarded)",
+                "(attention ?q ?k ?v (=not ?hides) ?scale ?cap ?causal ?guarded)",
+            ],
+            &["(absorbing $hidden ?q)"],
+            Reassociate,
+        )
+    },
+    mask(
+        "attention-broadcast-mask",
+        "attention broadcasts its mask by itself",
+        [
+            "(attention ?q ?k ?v (broadcast ?mask ?n) ?scale ?cap ?causal ?guarded)",
+            "(attention ?q ?k ?v ?mask ?scale ?cap ?causal ?guarded)",
+        ],
+        &[],
+        Exact,
+    ),
+    mask(
+        "attention-unmasked",
+        "exporters write masks that show everything",
+        [
+            "(attention ?q ?k ?v ?mask ?scale ?cap ?causal ?guarded)",
+            "(attention ?q ?k ?v none ?scale ?cap ?causal ?guarded)",
+        ],
+        &["(hides-nothing ?mask)"],
+        Exact,
+    ),
+    mask(
+        "attention-causal",
+        "keys that a known mask hides from everything before them are not looked at",
+        [
+            "(attention ?q ?k ?v ?mask ?scale ?cap ?none ?guarded)",
+            "(attention ?q ?k ?v none ?scale ?cap (=keys-before ?mask ?q ?k) ?guarded)",
+        ],
+        &["(empty ?none)", "(fits)"],
+        Reassociate,
+    ),
 ];

@@ -9,6 +9,7 @@ mod norm;
 mod quant;
 mod reduce;
 mod rope;
+mod window;
 
 use super::rule::{Kind, ReadRule, Rule, RuleNumerics};
 use serde::Serialize;
@@ -46,6 +47,7 @@ pub const SUBJECTS: &[Subject] = &[
         rules: quant::RULES,
     },
     Subject { name: "reduce", summary: "reductions", rules: reduce::RULES },
+    Subject { name: "window", summary: "frames, and windows that slide over spatial axes", rules: window::RULES },
 ];
 
 /// All rules, in the order of their tables.

@@ -1,5 +1,6 @@
 //! Rules are tested by being in a table; saturation and extraction on graphs.
 
+mod chains;
 mod direction;
 mod growth;
 mod pieces;

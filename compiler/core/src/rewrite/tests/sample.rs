@@ -127,6 +127,17 @@ const HINTS: &[HintSet] = &[
         &[("", &[6, 2, 4]), PAIRS[1], PAIRS[2], PAIRS[3], PAIRS[4], TABLES[0], TABLES[1]],
         &[],
     ),
+    ("sum-of-whole-map", &[("", &[2, 1, 1])], &[("w", 1.0)]),
+    ("sum-of-whole-map", &[("", &[2, 1, 1, 1])], &[("w", 1.0)]),
+    ("sum-of-whole-map", &[("", &[3, 1, 1])], &[]),
+    ("conv-of-one-place", &[("", &[2, 3, 1])], &[]),
+    ("conv-of-one-place", &[("", &[2, 3, 1, 1])], &[]),
+    ("conv-of-rows", &[("", &[2, 3, 4])], &[]),
+    ("conv-of-rows", &[("", &[2, 1, 4])], &[]),
+    ("biased-conv-of-rows", &[("", &[2, 3, 4]), ("c", &[2, 4, 3]), ("bias", &[4, 1])], &[]),
+    ("biased-conv-of-rows", &[("", &[2, 3, 3]), ("c", &[2, 3, 3]), ("bias", &[3])], &[]),
+    ("biased-conv-of-rows", &[("", &[2, 2, 2]), ("c", &[2, 2, 2]), ("bias", &[2, 1])], &[]),
+    ("biased-conv-of-rows", &[("", &[2, 1, 4]), ("c", &[2, 4, 1]), ("bias", &[4, 1])], &[]),
     ("slice-of-pairs", &[("", &[3, 2]), ("p", &[3, 2, 2]), ("x", &[3, 4])], &[]),
     ("slice-of-pairs", &[("", &[2, 3]), ("p", &[2, 3, 2]), ("x", &[2, 6])], &[]),
 ];
@@ -323,7 +334,29 @@ impl Sampler<'_> {
                 return class;
             }
         }
+        // Masks hide what lies behind a diagonal.
+        if fact.rank() == 2
+            && self.rule.left.operators().contains(&"attention")
+            && self.random.between(0, 2) == 0
+            && let Some(mask) = self.triangle(fact)
+        {
+            return mask;
+        }
         self.forms.add(Node { head: Head::Input(place), children: Vec::new() })
+    }
+
+    fn triangle(&mut self, fact: &Fact) -> Option<Id> {
+        let [rows, columns] = fact.sizes()?[..] else { return None };
+        let before = self.random.between(-1, columns as i64) + 1;
+        let hidden = [f64::NEG_INFINITY, m4c_ops::composite::attention::lowest(self.dtype)];
+        let hidden = hidden[self.random.between(0, 2) as usize];
+        let shown = (0..rows * columns).map(|at| ((at % columns) as i64) < (at / columns) as i64 + before);
+        let data = match fact.dtype {
+            DType::Bool => m4c_ops::Data::Bool(shown.collect()),
+            dtype => m4c_ops::Data::from_f64(dtype, shown.map(|shown| if shown { 0.0 } else { hidden })),
+        };
+        let tensor = Tensor::new(vec![rows, columns], data)?;
+        Some(class(Builder::new(&mut self.forms).constant(tensor)))
     }
 
     fn number(&mut self, name: usize) -> f64 {
@@ -334,7 +367,7 @@ impl Sampler<'_> {
             let asked = format!("({word} ${} ", self.rule.names[name]);
             self.rule.rule.given.iter().any(|given| given.starts_with(&asked))
         };
-        let (lowest, tiny) = (mentions("lowest"), mentions("finite-reciprocal"));
+        let (lowest, tiny) = (mentions("lowest") || mentions("absorbing"), mentions("finite-reciprocal"));
         if lowest && self.random.between(0, 2) == 0 {
             return m4c_ops::composite::attention::lowest(self.dtype);
         }
@@ -585,6 +618,29 @@ impl Sampler<'_> {
                 facts.push(Some(fact(DType::F32, Vec::new())));
                 attrs.push(Attr::Int(groups));
             }
+            "pad" => {
+                let whole = self.fixed(&patterns[0]);
+                if whole.as_ref().is_some_and(|whole| whole.len() != rank) {
+                    return None;
+                }
+                let (mut before, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+                let between = if self.random.between(0, 4) == 0 { 1 } else { 0 };
+                let first = if self.random.between(0, 4) == 0 { 0 } else { 2 };
+                for (axis, &size) in shape.iter().enumerate() {
+                    let own = whole.as_ref().map(|whole| whole[axis]);
+                    let room = if axis < first { 0 } else { (size - own.unwrap_or(1)).clamp(0, 2 + own.unwrap_or(0)) };
+                    let ahead = self.random.between(0, room + 1);
+                    let behind = own.map_or_else(|| self.random.between(0, room - ahead + 1), |_| room - ahead);
+                    let inner = size - ahead - behind;
+                    // As many elements as fit with so many between them.
+                    before.push((inner > 0).then_some((inner - 1) / (between + 1) + 1)?);
+                    low.push(Dim::from(ahead));
+                    high.push(Dim::from(behind));
+                }
+                facts.extend([Some(fact(wanted.dtype, before)), Some(fact(wanted.dtype, Vec::new()))]);
+                attrs.extend([Attr::Dims(low), Attr::Dims(high), Attr::Ints(vec![between; rank])]);
+            }
+            "conv" | "max_pool" => self.slid(op, patterns, wanted, &mut facts, &mut attrs)?,
             "quantize" | "dequantize" => {
                 let other = if self.random.between(0, 4) == 0 { DType::I16 } else { self.integer };
                 let integer = if wanted.dtype.is_float() { other } else { wanted.dtype };
@@ -601,9 +657,12 @@ impl Sampler<'_> {
                 let values = self.fixed(&patterns[2]).unwrap_or(vec![batch, heads, 3, width]);
                 facts.push(Some(fact(float, vec![batch, heads, rows, *keys.last()?])));
                 facts.extend([Some(fact(float, keys.clone())), Some(fact(float, values))]);
-                let mask = (self.random.between(0, 2) == 0).then(|| fact(float, vec![rows, keys[2]]));
+                let spelled = matches!(patterns[3], Pattern::Apply { .. });
+                let dtype = if !spelled && self.random.between(0, 3) == 0 { DType::Bool } else { float };
+                let mask = (spelled || self.random.between(0, 2) == 0).then(|| fact(dtype, vec![rows, keys[2]]));
                 facts.extend([mask, Some(fact(DType::F32, Vec::new())), None]);
-                attrs.push(Attr::Dims(Vec::new()));
+                let before = (self.random.between(0, 4) == 0).then(|| Dim::from(self.random.between(0, 2)));
+                attrs.push(Attr::Dims(before.into_iter().collect()));
                 attrs.extend(op.attrs.iter().skip(1).map(|_| Attr::Flag(false)));
             }
             // What is left is elementwise.
@@ -637,6 +696,52 @@ impl Sampler<'_> {
         }
         let built = Builder::new(&mut self.forms).apply(op, &operands, all).ok().map(class)?;
         (*known(&self.forms, built)?.fact == *wanted).then_some(built)
+    }
+
+    /// The operands and attributes of an operator whose windows slide over spatial axes.
+    fn slid(
+        &mut self,
+        op: &Op,
+        patterns: &[Pattern],
+        wanted: &Fact,
+        facts: &mut Vec<Option<Fact>>,
+        attrs: &mut Vec<Attr>,
+    ) -> Option<()> {
+        let [batch, channels, ref map @ ..] = numbers_of(wanted)?[..] else { return None };
+        let fixed = self.fixed(&patterns[0]);
+        let window = patterns.get(1).and_then(|pattern| self.fixed(pattern));
+        let simple = self.random.between(0, 2) == 0;
+        let spatial = map.len();
+        let (mut sizes, mut strides, mut dilations) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut before, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+        for (axis, &size) in map.iter().enumerate() {
+            let mut some = |least: i64, most: i64| if simple { least } else { self.random.between(least, most) };
+            let [own, stride, dilation] = [some(1, 4), some(1, 4), some(1, 3)];
+            let [ahead, behind] = [some(0, 3), some(0, 3)];
+            let own = window.as_ref().and_then(|window| window.get(2 + axis)).copied().unwrap_or(own);
+            let rest = if self.random.between(0, 2) == 0 { self.random.between(0, stride) } else { 0 };
+            let whole = (size - 1) * stride + (own - 1) * dilation + 1 + rest - ahead - behind;
+            before.push((whole > 0).then_some(whole)?);
+            sizes.push(own);
+            strides.push(stride);
+            dilations.push(dilation);
+            low.push(ahead);
+            high.push(behind);
+        }
+        let pads = Attr::Ints([low, high].concat());
+        let (strides, dilations) = (Attr::Ints(strides), Attr::Ints(dilations));
+        if op.name == "max_pool" {
+            facts.push(Some(Fact::new(wanted.dtype, [&[batch, channels][..], &before].concat())));
+            attrs.extend([Attr::Ints(sizes), strides, dilations, pads]);
+        } else {
+            let groups = if channels % 2 == 0 && self.random.between(0, 3) == 0 { 2 } else { 1 };
+            let own = fixed.as_ref().and_then(|fixed| fixed.get(1)).map(|all| all / groups);
+            let own = own.unwrap_or_else(|| if groups == 1 { self.size() } else { 1 });
+            facts.push(Some(Fact::new(wanted.dtype, [&[batch, own * groups][..], &before].concat())));
+            facts.push(Some(Fact::new(wanted.dtype, [&[channels, own][..], &sizes].concat())));
+            attrs.extend([strides, dilations, pads, Attr::Int(groups)]);
+        }
+        (spatial > 0).then_some(())
     }
 
     /// Another shape of as many elements.

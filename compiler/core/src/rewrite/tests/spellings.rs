@@ -6,7 +6,7 @@ use m4c_ops::numerics::Difference;
 use m4c_ops::{DType, Data, Numerics, Tensor};
 use std::sync::Arc;
 
-fn count(graph: &Graph, name: &str) -> usize {
+pub(super) fn count(graph: &Graph, name: &str) -> usize {
     let is = |value: &_| matches!(&graph.node(*value).kind, NodeKind::Apply { op, .. } if op.name == name);
     graph.order().iter().filter(|value| is(value)).count()
 }
@@ -17,7 +17,7 @@ fn read(lines: &str) -> Graph {
 }
 
 /// Recognizes in a graph of one output, and compares results on numbers of both signs.
-fn recognized(lines: &str) -> Graph {
+pub(super) fn recognized(lines: &str) -> Graph {
     let graph = read(lines);
     let found = saturated(&graph, RuleNumerics::Reassociate).and_then(|all| all.extract(&Smallest));
     let found = found.unwrap_or_else(|errors| panic!("{}", errors.to_text()));
