@@ -14,7 +14,6 @@ mod mask;
 mod pattern;
 mod pieces;
 mod place;
-mod repeat;
 mod rule;
 pub mod rules;
 mod saturate;

@@ -4,7 +4,7 @@
 //! scalar of the root's type, `true` and `none` an attribute and an absent operand. `(=name …)` is a function of [`super::function`].
 
 use super::builder::Builder;
-use super::function::{FUNCTIONS, Function};
+use super::function::{self, Function};
 use super::language::{Forms, Head, known};
 use super::pattern::{Match, Names, words};
 use egg::Id;
@@ -142,7 +142,7 @@ fn parse(words: &mut &[String], parts: &[(&str, &str)], names: &mut Names) -> Re
             }
             match name.strip_prefix('=') {
                 Some(name) => {
-                    let function = FUNCTIONS.iter().find(|function| function.name == name);
+                    let function = function::all().find(|function| function.name == name);
                     let function = function.ok_or_else(|| format!("no function `{name}`"))?;
                     if children.len() != function.arguments {
                         return Err(format!("`{name}` takes {} arguments", function.arguments));

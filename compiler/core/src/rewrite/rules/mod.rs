@@ -66,7 +66,7 @@ pub(super) fn read(numerics: RuleNumerics) -> Result<Vec<ReadRule>, String> {
 
 /// What right sides may compute: names, numbers of arguments, and what comes of it.
 pub fn functions() -> Vec<(&'static str, usize, &'static str)> {
-    super::function::FUNCTIONS.iter().map(|one| (one.name, one.arguments, one.text)).collect()
+    super::function::all().map(|one| (one.name, one.arguments, one.text)).collect()
 }
 
 /// A rule as people read it.

@@ -1,8 +1,8 @@
 //! Elements that are repeated along one axis after the other, written once.
 
-use super::builder::{Builder, class, value};
-use super::function::reshaped;
-use super::language::known;
+use super::reshaped;
+use crate::rewrite::builder::{Builder, class, value};
+use crate::rewrite::language::known;
 use egg::Id;
 use m4c_ops::build::Build;
 use m4c_ops::{Dim, primitive};
