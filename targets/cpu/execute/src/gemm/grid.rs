@@ -11,8 +11,9 @@ pub(super) const FEW_ROWS: usize = 128;
 /// Columns whose panels are used together: a block of them stays in the second-level cache. Tiles have no more unless they have
 /// few rows.
 pub(super) const MOST_COLS: usize = 128;
-/// Most columns of a tile with few rows.
-const MOST_COLS_OF_FEW_ROWS: usize = 384;
+/// Most columns of a tile with few rows. Threads that are not equally fast end together where tiles are small, which is worth
+/// more than to lay the rows out less often.
+const MOST_COLS_OF_FEW_ROWS: usize = 192;
 /// Fewer rows than this read a matrix that lies row by row as it lies.
 pub(super) const LOW: usize = 4;
 /// Most numbers along k that a block holds.
