@@ -5,9 +5,10 @@
 //! A mask that is added becomes one of truth values only where it hides with the lowest number: a score beside it is lost, so that
 //! a row that sees nothing attends to all alike in both forms. With minus infinity it would be NaN in one.
 
-use crate::rewrite::rule::Kind::{Explore, Normalize, Recognize};
+use super::normalize;
+use crate::rewrite::rule::Kind::{Explore, Recognize};
+use crate::rewrite::rule::Rule;
 use crate::rewrite::rule::RuleNumerics::{Exact, Reassociate};
-use crate::rewrite::rule::{Rule, RuleNumerics};
 
 /// Attention in one spelling; guarded weights count as 0 where they are not numbers.
 const fn rule(
@@ -19,17 +20,6 @@ const fn rule(
     let [left, right] = sides;
     let why = "scores and weights stay out of memory";
     Rule { name, why, left, parts: masked, right, given, when: &[], numerics: Reassociate, kind: Recognize }
-}
-
-/// Another form of a mask.
-const fn mask(
-    name: &'static str,
-    why: &'static str,
-    [left, right]: [&'static str; 2],
-    given: &'static [&'static str],
-    numerics: RuleNumerics,
-) -> Rule {
-    Rule { name, why, left, parts: &[], right, given, when: &[], numerics, kind: Normalize }
 }
 
 const PLAIN: &str = "(matmul w=(softmax masked ?axis) ?v)";
@@ -89,14 +79,14 @@ pub(super) const RULES: &[Rule] = &[
         numerics: Exact,
         kind: Recognize,
     },
-    mask(
+    normalize(
         "truth-of-mask",
         "older exporters write the lowest number over a mask where it is not 0",
         ["(select (cast ?x ?bool) ?y ?x)", "(select (cast ?x ?bool) ?y 0)"],
         &["(fits)"],
         Reassociate,
     ),
-    mask(
+    normalize(
         "attention-shown",
         "a mask that is added and only shows or hides is one of truth values, a quarter of its size",
         [
@@ -108,7 +98,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     Rule {
         kind: Explore,
-        ..mask(
+        ..normalize(
             "attention-hidden",
             "a mask that is added and only hides or shows is one of truth values, a quarter of its size",
             [
@@ -119,7 +109,7 @@ pub(super) const RULES: &[Rule] = &[
             Reassociate,
         )
     },
-    mask(
+    normalize(
         "attention-broadcast-mask",
         "attention broadcasts its mask by itself",
         [
@@ -129,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
         &[],
         Exact,
     ),
-    mask(
+    normalize(
         "attention-unmasked",
         "exporters write masks that show everything",
         [
@@ -139,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
         &["(hides-nothing ?mask)"],
         Exact,
     ),
-    mask(
+    normalize(
         "attention-causal",
         "keys that a known mask hides from everything before them are not looked at",
         [

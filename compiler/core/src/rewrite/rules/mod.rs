@@ -14,6 +14,17 @@ mod window;
 use super::rule::{Kind, ReadRule, Rule, RuleNumerics};
 use serde::Serialize;
 
+/// A rule toward one spelling.
+const fn normalize(
+    name: &'static str,
+    why: &'static str,
+    [left, right]: [&'static str; 2],
+    given: &'static [&'static str],
+    numerics: RuleNumerics,
+) -> Rule {
+    Rule { name, why, left, parts: &[], right, given, when: &[], numerics, kind: Kind::Normalize }
+}
+
 /// A table.
 pub struct Subject {
     /// Its name.
