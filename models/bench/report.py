@@ -142,14 +142,18 @@ def other_table(rows):
     return table([*heads, "m4c compile, s"], body)
 
 
-def before_table(rows):
+def before_section(rows, before):
     """How much faster m4c has become."""
     body = [
         [f"`{name}`", spread(row["engines"][BEFORE]), spread(row["engines"]["m4c"]), f"{row['faster']:.2f}"]
         for name, row in rows.items() if "faster" in row
     ]
     mean = geometric_mean([row["faster"] for row in rows.values() if "faster" in row])
-    return table(["model", "before, ms", "now, ms", "before / now"], [*body, ["**geometric mean**", "", "", f"**{mean:.2f}**"]])
+    body.append(["**geometric mean**", "", "", f"**{mean:.2f}**"])
+    return [
+        "## Before and now", "", f"Before is the build of {before}; both took turns with the others.", "",
+        *table(["model", "before, ms", "now, ms", "before / now"], body), "",
+    ]
 
 
 def write(results, page):
@@ -168,7 +172,6 @@ def write(results, page):
     rounds = sorted(one["rounds"] for row in rows.values() for one in row["engines"].values())
     before = versions.get(BEFORE) if any("faster" in row for row in rows.values()) else None
     again = f" --before {before}" if before else ""
-    now = ["## Before and now", "", f"Before is the build of {before}; both took turns with the others.", "", *before_table(rows), ""]
     text = [
         "# Benchmarks", "",
         "Made by `models/bench/peers.py`, which this reproduces (`--help` tells how to measure one model, or one's own):", "",
@@ -181,7 +184,7 @@ def write(results, page):
         "## Time of a run", "", *time_table(rows), "",
         "Times are medians over all runs; ± is how far the median of a turn lies from it at most, if there were several. The",
         "last columns are the other's time by m4c's, above 1 where m4c is faster: the median over turns, since both have the same",
-        "machine within a turn.", "", *(now if before else []),
+        "machine within a turn.", "", *(before_section(rows, before) if before else []),
         "## Memory and time to load", "", *other_table(rows), "",
         "Memory is the peak of the whole process while it loads and runs: for m4c with the file that it maps, for the others with",
         "Python and NumPy, about 60 MiB. To load is to make a session ready to run. m4c compiles once, ahead of time; the others",

@@ -62,6 +62,25 @@ fn the_script_measures_merges_and_writes() {
     let picture = std::fs::read_to_string(folder.path("benchmarks.svg")).expect("written");
     assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n") && picture.contains("tiny"));
 
+    let (done, _, error) = script(&[&measure[..], &["--before", "nothing"]].concat());
+    assert!(!done && error.contains("no revision nothing"), "{error}");
+    let git = Command::new("git").arg("-C").arg(root()).args(["rev-parse", "--short", "HEAD"]).output();
+    match git.ok().filter(|git| git.status.success()) {
+        Some(git) => {
+            let revision = String::from_utf8(git.stdout).expect("text").trim().to_owned();
+            // What is built already is not built again.
+            let earlier = Path::new(&exports).join(format!("m4c-{revision}"));
+            std::fs::copy(env!("CARGO_BIN_EXE_m4c"), earlier).expect("room for a copy");
+            let (done, _, error) = script(&[&measure[..], &quick, &["--before", &revision]].concat());
+            assert!(done, "{error}");
+            let (done, _, error) = script(&["report"]);
+            assert!(done, "{error}");
+            let text = std::fs::read_to_string(&page).expect("written");
+            assert!(text.contains(&format!("Before is the build of {revision}")), "{text}");
+        }
+        None => eprintln!("skipped: earlier builds are measured in a Git checkout only"),
+    }
+
     let (done, _, error) = script(&["measure", "nothing"]);
     assert!(!done && error.contains("no model is named nothing"), "{error}");
 }
