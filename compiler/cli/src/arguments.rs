@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Inspect(command::inspect::Inspect),
     Diff(command::diff::Diff),
     Verify(command::verify::Verify),
+    Adapter(command::adapter::AdapterCommand),
     Ops(command::ops::Ops),
     Phases(command::phases::Phases),
     Rules(command::rules::Rules),

@@ -54,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.run(console),
         Command::Diff(command) => return command.run(console),
         Command::Verify(command) => command.run(console),
+        Command::Adapter(command) => command.run(console),
         Command::Ops(command) => command.run(console),
         Command::Phases(command) => command.run(console),
         Command::Rules(command) => command.run(console),

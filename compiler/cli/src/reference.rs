@@ -36,22 +36,20 @@ pub fn pages() -> Vec<Page> {
 /// The long help of m4c and all of its commands.
 pub fn reference() -> String {
     let mut out = String::from("# Command line\n\nMade from the definitions that the program reads.\n");
-    let mut command = Arguments::command().term_width(WIDTH).bin_name("m4c");
+    let mut command = Arguments::command().bin_name("m4c");
     command.build();
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    section(&mut out, "m4c", &mut command);
-    for name in names.iter().filter(|name| *name != "help") {
-        if let Some(sub) = command.find_subcommand(name) {
-            section(&mut out, &format!("m4c {name}"), &mut sub.clone().term_width(WIDTH));
-        }
-    }
+    sections(&mut out, "m4c", &command);
     out
 }
 
-fn section(out: &mut String, title: &str, command: &mut clap::Command) {
-    let help = command.render_long_help().to_string();
+/// A section for a command and for each below it.
+fn sections(out: &mut String, title: &str, command: &clap::Command) {
+    let help = command.clone().term_width(WIDTH).render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     let _ = write!(out, "\n## {title}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        sections(out, &format!("{title} {}", below.get_name()), below);
+    }
 }
 
 fn phases() -> String {

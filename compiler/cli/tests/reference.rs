@@ -51,9 +51,21 @@ fn no_page_is_left_over() {
 fn the_command_line_is_the_same_on_every_machine() {
     let page = reference();
     assert!(page.lines().all(|line| line.chars().count() <= 100), "a line is too long");
-    for command in
-        ["compile", "run", "bench", "inspect", "diff", "verify", "ops", "phases", "rules", "explain", "completions"]
-    {
+    for command in [
+        "compile",
+        "run",
+        "bench",
+        "inspect",
+        "diff",
+        "verify",
+        "adapter",
+        "adapter inspect",
+        "ops",
+        "phases",
+        "rules",
+        "explain",
+        "completions",
+    ] {
         assert!(page.contains(&format!("\n## m4c {command}\n")), "{command}");
     }
     assert!(!page.contains("\n## m4c help"));

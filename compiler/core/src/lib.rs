@@ -1,5 +1,6 @@
 //! Everything between a model file and an artifact.
 
+pub mod adapter;
 pub mod compile;
 pub mod diagnostic;
 pub mod emit;

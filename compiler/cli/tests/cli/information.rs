@@ -103,3 +103,16 @@ fn a_reader_may_go_away() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn adapters_are_shown() {
+    let folder = |name: &str| format!("{}/../../models/adapters/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = m4c(&["adapter", "inspect", &folder("imu_mha_r4")]).ok().out;
+    assert!(text.starts_with("imu_mha_r4: 4 changed modules, 0 replaced tensors, 1152 elements, 4.5 KiB\n"), "{text}");
+    assert!(text.contains("trunk.blocks.1.attn.out_proj"), "{text}");
+    let json = m4c(&["adapter", "inspect", &folder("llama_qkvo_r32"), "--json"]).ok().json();
+    let first = &json["changes"][0];
+    assert_eq!((&first["rank"], &first["scale"], &first["kind"]), (&32.into(), &1.0.into(), &"linear".into()));
+    assert_eq!(json["bytes"], 8 * 2 * 32 * 24 * 4);
+    m4c(&["adapter", "inspect", &folder("none")]).fails(1, &["M4C0301", "adapter_config.json"]);
+}

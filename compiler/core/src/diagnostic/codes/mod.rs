@@ -2,6 +2,7 @@
 
 use super::{Entry, Group};
 
+mod adapter;
 mod artifact;
 mod command;
 mod emit;
@@ -11,6 +12,7 @@ mod plan;
 mod rewrite;
 mod target;
 
+pub use adapter::*;
 pub use artifact::*;
 pub use command::*;
 pub use emit::*;
@@ -24,7 +26,7 @@ pub use target::*;
 pub const GROUPS: &[Group] = &[
     Group { hundred: 1, title: "files and import", entries: import::ENTRIES },
     Group { hundred: 2, title: "facts: types, shapes and sizes", entries: facts::ENTRIES },
-    Group { hundred: 3, title: "adapters", entries: &[] },
+    Group { hundred: 3, title: "adapters", entries: adapter::ENTRIES },
     Group { hundred: 4, title: "rewriting", entries: rewrite::ENTRIES },
     Group { hundred: 5, title: "targets and partitioning", entries: target::ENTRIES },
     Group { hundred: 6, title: "planning", entries: plan::ENTRIES },

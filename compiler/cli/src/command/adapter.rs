@@ -1,0 +1,130 @@
+//! `m4c adapter`: adapters by themselves.
+
+use super::{Outcome, fine};
+use crate::console::Console;
+use crate::table::{Align, Table, bytes};
+use m4c_compiler::adapter::{self, Adapter, Change, Matrix};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Look at adapters: changes of low rank to a model's weights
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AdapterCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum What {
+    Inspect(Inspect),
+}
+
+/// Show which modules an adapter changes, with which ranks and scales
+///
+/// All elements are read: an adapter that is shown has no NaN and no infinities.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+struct Inspect {
+    /// The folder, as peft's `save_pretrained` writes it: adapter_config.json and adapter_model.safetensors
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+    m4c adapter inspect adapters/summarize
+    m4c adapter inspect adapters/summarize --json";
+
+impl AdapterCommand {
+    pub(crate) fn run(&self, console: Console) -> Outcome {
+        let What::Inspect(Inspect { folder, json }) = &self.what;
+        let adapter = adapter::read(folder)?;
+        if *json {
+            console.print_json(&described(&adapter))?;
+        } else {
+            console.print(&shown(&adapter))?;
+        }
+        fine()
+    }
+}
+
+fn matrices(adapter: &Adapter) -> impl Iterator<Item = &Matrix> {
+    let changes = adapter.changes.iter().flat_map(|change| [&change.down, &change.up]);
+    changes.chain(adapter.replacements.iter().map(|one| &one.matrix))
+}
+
+fn all_bytes(adapter: &Adapter) -> usize {
+    matrices(adapter).map(Matrix::bytes).sum()
+}
+
+/// Sizes of what goes into the changed module, and of what comes out of it.
+fn ends(change: &Change) -> [usize; 2] {
+    [change.down.sizes()[1], change.up.sizes()[0]]
+}
+
+fn shown(adapter: &Adapter) -> String {
+    let mut table = Table::new(&[
+        ("module", Align::Left),
+        ("kind", Align::Left),
+        ("rank", Align::Right),
+        ("scale", Align::Right),
+        ("inputs", Align::Right),
+        ("outputs", Align::Right),
+        ("size", Align::Right),
+    ]);
+    for change in &adapter.changes {
+        let [inputs, outputs] = ends(change).map(|size| size.to_string());
+        let size = bytes((change.down.bytes() + change.up.bytes()) as u64);
+        let (rank, scale) = (change.rank.to_string(), change.scale.to_string());
+        table.row([&*change.module, kind(change), &rank, &scale, &inputs, &outputs, &size]);
+    }
+    for one in &adapter.replacements {
+        let size = bytes(one.matrix.bytes() as u64);
+        table.row([&*one.parameter, "replaced", "", "", "", "", &size]);
+    }
+    let mut out = String::new();
+    let elements: usize = matrices(adapter).map(|one| one.sizes().iter().product::<usize>()).sum();
+    let _ = writeln!(
+        out,
+        "{}: {} changed modules, {} replaced tensors, {elements} elements, {}\n",
+        adapter.name,
+        adapter.changes.len(),
+        adapter.replacements.len(),
+        bytes(all_bytes(adapter) as u64)
+    );
+    out + &table.render("")
+}
+
+fn kind(change: &Change) -> &'static str {
+    match (change.embedding, change.down.sizes().len()) {
+        (true, _) => "embedding",
+        (false, 2) => "linear",
+        (false, _) => "convolution",
+    }
+}
+
+fn described(adapter: &Adapter) -> Value {
+    let changes: Vec<Value> = adapter
+        .changes
+        .iter()
+        .map(|change| {
+            let [inputs, outputs] = ends(change);
+            json!({
+                "module": change.module, "kind": kind(change), "rank": change.rank, "scale": change.scale,
+                "inputs": inputs, "outputs": outputs, "dtype": change.down.fact.dtype.to_string(),
+                "bytes": change.down.bytes() + change.up.bytes(),
+            })
+        })
+        .collect();
+    let replacements: Vec<Value> = adapter
+        .replacements
+        .iter()
+        .map(|one| json!({ "parameter": one.parameter, "shape": one.matrix.sizes(), "bytes": one.matrix.bytes() }))
+        .collect();
+    json!({ "name": adapter.name, "bytes": all_bytes(adapter), "changes": changes, "replacements": replacements })
+}
