@@ -14,6 +14,17 @@ const ADAPTER: &str = r#"{"__metadata__":{"format":"pt"},"base_model.model.layer
 const TYPES: &str = r#"{"b":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]},"d":{"dtype":"F64","shape":[],"data_offsets":[1,9]},"e":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[9,13]},"u":{"dtype":"U16","shape":[1,2,1],"data_offsets":[13,17]}}"#;
 const ODD: &str = r#"{"a":{"dtype":"F4","shape":[0,18446744073709551615],"data_offsets":[0,0]},"":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}    "#;
 
+/// Two halves of a change, and configurations for them.
+const LOW_RANK: &str = r#"{"base_model.model.q.lora_A.weight":{"dtype":"F32","shape":[2,4],"data_offsets":[0,32]},"base_model.model.q.lora_B.weight":{"dtype":"F32","shape":[4,2],"data_offsets":[32,64]}}"#;
+const CONFIGURATIONS: &[(&str, &str)] = &[
+    ("plain", r#"{"peft_type":"LORA","r":2,"lora_alpha":4}"#),
+    (
+        "patterns",
+        r#"{"peft_type":"LORA","r":8,"lora_alpha":4,"use_rslora":true,"rank_pattern":{"(m\.)?q":2},"alpha_pattern":{"q":0.5}}"#,
+    ),
+    ("dora", r#"{"peft_type":"LORA","r":2,"lora_alpha":4,"use_dora":true}"#),
+];
+
 fn tensors(header: &str, bytes: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![1; bytes]].concat()
 }
@@ -43,6 +54,9 @@ fn main() {
         }
     }
     write("safetensors", "adapter", &tensors(ADAPTER, 40));
+    for (name, config) in CONFIGURATIONS {
+        write("adapter", name, &[config.as_bytes(), &[0], &tensors(LOW_RANK, 64)].concat());
+    }
     write("safetensors", "types", &tensors(TYPES, 17));
     write("safetensors", "odd", &tensors(ODD, 4));
     for manifest in ["llama", "whisper"] {

@@ -1,6 +1,7 @@
 //! Input that nobody meant: what reads files, as functions of arbitrary bytes. Each returns, whatever the bytes are; fuzzing and
 //! tests call the same ones.
 
+mod adapter;
 mod arrays;
 mod artifact;
 mod external;
@@ -28,6 +29,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "external", read: external::read },
     Target { name: "npz", read: arrays::read_npz },
     Target { name: "safetensors", read: arrays::read_safetensors },
+    Target { name: "adapter", read: adapter::read },
     Target { name: "manifest", read: manifest::read },
     Target { name: "artifact", read: artifact::read },
 ];
