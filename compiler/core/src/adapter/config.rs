@@ -1,15 +1,15 @@
 //! `adapter_config.json`: what kind of adapter it is, and which scale each change has.
 
 use crate::diagnostic::{Diagnostic, codes};
+use crate::onnx::Source;
 use indexmap::IndexMap;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::io::Read;
 use std::path::Path;
 
 /// No configuration is longer.
-const MOST_BYTES: u64 = 1 << 20;
+const MOST_BYTES: usize = 1 << 20;
 /// The largest program of a pattern, in bytes.
 const MOST_PATTERN: usize = 1 << 20;
 
@@ -63,13 +63,12 @@ impl Config {
                 .at(path)
                 .help("an adapter is a folder with adapter_config.json and adapter_model.safetensors, as peft saves it")
         };
-        let mut text = String::new();
-        let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-        file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
-        if text.len() as u64 > MOST_BYTES {
+        let source = Source::map(path).map_err(|error| unreadable(error.message))?;
+        let text = source.bytes();
+        if text.len() > MOST_BYTES {
             return Err(unreadable(format!("it is longer than {MOST_BYTES} bytes")));
         }
-        let fields: Map<String, Value> = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let fields: Map<String, Value> = serde_json::from_slice(text).map_err(|error| unreadable(error.to_string()))?;
         refuse_others(&fields).map_err(|what| {
             Diagnostic::error(codes::ADAPTER_UNSUPPORTED, format!("`{}`: {what}", path.display()))
                 .at(path)
