@@ -58,12 +58,13 @@ impl Config {
     /// # Errors
     /// Where it cannot be read, contradicts itself, or is of another kind.
     pub(super) fn read(path: &Path) -> Result<Config, Diagnostic> {
-        let unreadable = |what: String| {
-            Diagnostic::error(codes::ADAPTER_UNREADABLE, format!("`{}`: {what}", path.display()))
+        let missing = |message: String| {
+            Diagnostic::error(codes::ADAPTER_UNREADABLE, message)
                 .at(path)
                 .help("an adapter is a folder with adapter_config.json and adapter_model.safetensors, as peft saves it")
         };
-        let source = Source::map(path).map_err(|error| unreadable(error.message))?;
+        let unreadable = |what: String| missing(format!("`{}`: {what}", path.display()));
+        let source = Source::map(path).map_err(|error| missing(error.message))?;
         let text = source.bytes();
         if text.len() > MOST_BYTES {
             return Err(unreadable(format!("it is longer than {MOST_BYTES} bytes")));

@@ -23,12 +23,13 @@ impl AsRef<[u8]> for Mapped {
 /// # Errors
 /// Where it cannot be read, or an element has a type that weights have not.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, Matrix)>, Diagnostic> {
-    let unreadable = |what: &str| {
-        Diagnostic::error(codes::ADAPTER_UNREADABLE, format!("`{}`: {what}", path.display()))
+    let missing = |message: String| {
+        Diagnostic::error(codes::ADAPTER_UNREADABLE, message)
             .at(path)
             .help("copy it again, or save it again with `model.save_pretrained(FOLDER)`")
     };
-    let source = Source::map(path).map_err(|error| unreadable(&error.message))?;
+    let unreadable = |what: &str| missing(format!("`{}`: {what}", path.display()));
+    let source = Source::map(path).map_err(|error| missing(error.message))?;
     let (header, metadata) =
         SafeTensors::read_metadata(source.bytes()).map_err(|error| unreadable(&error.to_string()))?;
     // Eight bytes say how long the header is.
