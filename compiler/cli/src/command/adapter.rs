@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 /// Look at adapters: changes of low rank to a model's weights
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct AdapterCommand {
     #[command(subcommand)]
     what: What,
