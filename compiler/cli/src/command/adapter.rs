@@ -5,7 +5,6 @@ use crate::console::Console;
 use crate::table::{Align, Table, bytes};
 use m4c_compiler::adapter::{self, Adapter, Change, Matrix};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Look at adapters: changes of low rank to a model's weights
@@ -59,10 +58,6 @@ fn matrices(adapter: &Adapter) -> impl Iterator<Item = &Matrix> {
     changes.chain(adapter.replacements.iter().map(|one| &one.matrix))
 }
 
-fn all_bytes(adapter: &Adapter) -> usize {
-    matrices(adapter).map(Matrix::bytes).sum()
-}
-
 /// Sizes of what goes into the changed module, and of what comes out of it.
 fn ends(change: &Change) -> [usize; 2] {
     [change.down.sizes()[1], change.up.sizes()[0]]
@@ -80,7 +75,7 @@ fn shown(adapter: &Adapter) -> String {
     ]);
     for change in &adapter.changes {
         let [inputs, outputs] = ends(change).map(|size| size.to_string());
-        let size = bytes((change.down.bytes() + change.up.bytes()) as u64);
+        let size = bytes(change.bytes() as u64);
         let (rank, scale) = (change.rank.to_string(), change.scale.to_string());
         table.row([&*change.module, kind(change), &rank, &scale, &inputs, &outputs, &size]);
     }
@@ -88,17 +83,15 @@ fn shown(adapter: &Adapter) -> String {
         let size = bytes(one.matrix.bytes() as u64);
         table.row([&*one.parameter, "replaced", "", "", "", "", &size]);
     }
-    let mut out = String::new();
     let elements: usize = matrices(adapter).map(|one| one.sizes().iter().product::<usize>()).sum();
-    let _ = writeln!(
-        out,
-        "{}: {} changed modules, {} replaced tensors, {elements} elements, {}\n",
+    format!(
+        "{}: {} changed modules, {} replaced tensors, {elements} elements, {}\n\n{}",
         adapter.name,
         adapter.changes.len(),
         adapter.replacements.len(),
-        bytes(all_bytes(adapter) as u64)
-    );
-    out + &table.render("")
+        bytes(adapter.bytes() as u64),
+        table.render("")
+    )
 }
 
 fn kind(change: &Change) -> &'static str {
@@ -118,7 +111,7 @@ fn described(adapter: &Adapter) -> Value {
             json!({
                 "module": change.module, "kind": kind(change), "rank": change.rank, "scale": change.scale,
                 "inputs": inputs, "outputs": outputs, "dtype": change.down.fact.dtype.to_string(),
-                "bytes": change.down.bytes() + change.up.bytes(),
+                "bytes": change.bytes(),
             })
         })
         .collect();
@@ -127,5 +120,5 @@ fn described(adapter: &Adapter) -> Value {
         .iter()
         .map(|one| json!({ "parameter": one.parameter, "shape": one.matrix.sizes(), "bytes": one.matrix.bytes() }))
         .collect();
-    json!({ "name": adapter.name, "bytes": all_bytes(adapter), "changes": changes, "replacements": replacements })
+    json!({ "name": adapter.name, "bytes": adapter.bytes(), "changes": changes, "replacements": replacements })
 }

@@ -22,6 +22,13 @@ pub struct Adapter {
     pub replacements: Vec<Replacement>,
 }
 
+impl Adapter {
+    /// How many bytes the elements of its tensors have.
+    pub fn bytes(&self) -> usize {
+        self.changes.iter().map(Change::bytes).chain(self.replacements.iter().map(|one| one.matrix.bytes())).sum()
+    }
+}
+
 /// The change of one weight: `scale * up * down` is added to it.
 #[derive(Debug)]
 pub struct Change {
@@ -37,6 +44,13 @@ pub struct Change {
     pub down: Matrix,
     /// `[outputs, rank]`, and as many ones behind these.
     pub up: Matrix,
+}
+
+impl Change {
+    /// How many bytes the elements of both matrices have.
+    pub fn bytes(&self) -> usize {
+        self.down.bytes() + self.up.bytes()
+    }
 }
 
 /// A tensor that replaces one of the model.
