@@ -2,9 +2,9 @@
 
 use super::Call;
 use crate::layout::PANEL;
+use core::arch::asm;
 use core::arch::x86_64::{
-    _MM_HINT_T1, _mm_prefetch, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_set1_ps, _mm512_setzero_ps,
+    _MM_HINT_T1, _mm_prefetch, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps,
 };
 
 /// Most rows of a call.
@@ -39,6 +39,46 @@ pub(crate) fn product(call: Call<'_, f32>) {
     }
 }
 
+/// Adds a number times the lines to the sums of a row, in one piece: else numbers are read steps ahead of their use, and sums
+/// leave their registers for them. The number lies `scale * distance + 4 * deep` bytes behind `from`.
+macro_rules! row {
+    ($from:expr, $scale:literal * $distance:expr, $deep:literal, $lines:expr, $sums:expr) => {
+        match P {
+            1 => asm!(
+                "vfmadd231ps {s0}, {l0}, dword ptr [{from} + {scale} * {distance} + 4 * {deep}]{{1to16}}",
+                from = in(reg) $from, distance = in(reg) $distance, scale = const $scale, deep = const $deep,
+                s0 = inout(zmm_reg) $sums[0], l0 = in(zmm_reg) $lines[0],
+                options(readonly, nostack, preserves_flags)
+            ),
+            2 => asm!(
+                "vbroadcastss {x}, dword ptr [{from} + {scale} * {distance} + 4 * {deep}]",
+                "vfmadd231ps {s0}, {x}, {l0}",
+                "vfmadd231ps {s1}, {x}, {l1}",
+                from = in(reg) $from, distance = in(reg) $distance, scale = const $scale, deep = const $deep,
+                x = out(zmm_reg) _,
+                s0 = inout(zmm_reg) $sums[0], l0 = in(zmm_reg) $lines[0],
+                s1 = inout(zmm_reg) $sums[1], l1 = in(zmm_reg) $lines[1],
+                options(readonly, nostack, preserves_flags)
+            ),
+            4 => asm!(
+                "vbroadcastss {x}, dword ptr [{from} + {scale} * {distance} + 4 * {deep}]",
+                "vfmadd231ps {s0}, {x}, {l0}",
+                "vfmadd231ps {s1}, {x}, {l1}",
+                "vfmadd231ps {s2}, {x}, {l2}",
+                "vfmadd231ps {s3}, {x}, {l3}",
+                from = in(reg) $from, distance = in(reg) $distance, scale = const $scale, deep = const $deep,
+                x = out(zmm_reg) _,
+                s0 = inout(zmm_reg) $sums[0], l0 = in(zmm_reg) $lines[0],
+                s1 = inout(zmm_reg) $sums[1], l1 = in(zmm_reg) $lines[1],
+                s2 = inout(zmm_reg) $sums[2], l2 = in(zmm_reg) $lines[2],
+                s3 = inout(zmm_reg) $sums[3], l3 = in(zmm_reg) $lines[3],
+                options(readonly, nostack, preserves_flags)
+            ),
+            panels => unreachable!("{panels} panels"),
+        }
+    };
+}
+
 #[target_feature(enable = "avx512f,fma")]
 fn micro<const R: usize, const P: usize>(mut call: Call<'_, f32>) {
     call.check(R, P);
@@ -57,31 +97,36 @@ fn micro<const R: usize, const P: usize>(mut call: Call<'_, f32>) {
             }
         }
     }
-    let (a, b) = (call.a.as_ptr(), call.b.as_ptr());
-    let (mut k, a_stride, b_stride) = (0, call.a_stride, call.b_stride);
-    // Spelled out, because a loop over many rows may not be unrolled, and the sums then live in memory.
+    let b = call.b.as_ptr();
+    let (mut k, b_stride) = (0, call.b_stride);
+    // An instruction reaches four rows from one place, which is a row ahead of them.
+    let near = call.a_stride.wrapping_mul(size_of::<f32>());
+    let far = near.wrapping_mul(3);
+    let mut a = call.a.as_ptr().wrapping_byte_sub(near);
     macro_rules! rows {
-        ($k:ident $lines:ident: $($i:literal)+) => {
+        ($deep:literal $lines:ident: $($i:literal = $four:literal + $scale:literal * $distance:ident)+) => {
             $(
                 if $i < R {
-                    // SAFETY: `k < depth`, and `check` found `depth` numbers in each of `R` rows.
-                    let a = _mm512_set1_ps(unsafe { *a.add($i * a_stride + $k) });
-                    for p in 0..P {
-                        sums[$i][p] = _mm512_fmadd_ps(a, $lines[p], sums[$i][p]);
-                    }
+                    let from = a.wrapping_byte_add(near.wrapping_mul($four));
+                    // SAFETY: `k + $deep < depth`, and `check` found `depth` numbers in each of `R` rows.
+                    unsafe { row!(from, $scale * $distance, $deep, $lines, sums[$i]) };
                 }
             )+
         };
     }
     macro_rules! step {
-        ($k:expr) => {{
-            let k = $k;
+        ($deep:literal) => {{
             let mut lines = [_mm512_setzero_ps(); P];
             for (p, line) in lines.iter_mut().enumerate() {
-                // SAFETY: `k < depth`, and `check` found `depth` rows of 16 numbers in each of `P` panels.
-                *line = unsafe { _mm512_loadu_ps(b.add(p * b_stride + k * PANEL)) };
+                // SAFETY: `k + $deep < depth`, and `check` found `depth` rows of 16 numbers in each of `P` panels.
+                *line = unsafe { _mm512_loadu_ps(b.add(p * b_stride + (k + $deep) * PANEL)) };
             }
-            rows!(k lines: 0 1 2 3 4 5 6 7 8 9 10 11);
+            // Spelled out, because a loop over many rows may not be unrolled, and the sums then live in memory.
+            rows!($deep lines:
+                0 = 0 + 1 * near  1 = 0 + 2 * near  2 = 0 + 1 * far  3 = 0 + 4 * near
+                4 = 4 + 1 * near  5 = 4 + 2 * near  6 = 4 + 1 * far  7 = 4 + 4 * near
+                8 = 8 + 1 * near  9 = 8 + 2 * near  10 = 8 + 1 * far  11 = 8 + 4 * near
+            );
         }};
     }
     let mut ahead = b.wrapping_offset(call.ahead);
@@ -90,15 +135,17 @@ fn micro<const R: usize, const P: usize>(mut call: Call<'_, f32>) {
             _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(p * b_stride).cast());
         }
         ahead = ahead.wrapping_add(PANEL);
-        step!(k);
-        step!(k + 1);
-        step!(k + 2);
-        step!(k + 3);
+        step!(0);
+        step!(1);
+        step!(2);
+        step!(3);
         k += 4;
+        a = a.wrapping_add(4);
     }
     while k < call.depth {
-        step!(k);
+        step!(0);
         k += 1;
+        a = a.wrapping_add(1);
     }
     for (i, sums) in sums.iter().enumerate() {
         for p in 0..P {
