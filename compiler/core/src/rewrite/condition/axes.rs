@@ -47,7 +47,6 @@ pub(super) const CONDITIONS: &[Entry] = &[
     entry("same-shape", 2, "{0} and {1} have the same sizes", |asked| {
         Some(asked.fact(0)?.shape == asked.fact(1)?.shape)
     }),
-    entry("rank-4", 1, "{0} has 4 axes", |asked| Some(asked.fact(0)?.rank() == 4)),
     entry("matrix", 1, "{0} has 2 axes", |asked| Some(asked.fact(0)?.rank() == 2)),
     entry("pairs", 2, "{0} is {1} with its last axis in pairs", |asked| {
         let (paired, whole) = (&asked.fact(0)?.shape, &asked.fact(1)?.shape);

@@ -127,7 +127,7 @@ static IDLE: &[Rule] = &[
         ..wrong("twice", "the same is asked twice", ["(transpose ?x ?p)", "?x"], Exact)
     },
     Rule {
-        when: &["(rank-4 ?x)"],
+        when: &["(matrix ?x)"],
         ..wrong("never-chosen", "the right side costs more", ["(tanh ?x)", "(tanh (mul ?x 1))"], Exact)
     },
 ];
@@ -138,7 +138,7 @@ fn idle_demands_are_caught() {
         IDLE.iter().filter(|rule| changes_a_choice(rule, rule.when[0])).map(|rule| rule.name).collect();
     assert!(missed.is_empty(), "{missed:?}");
     static NEEDED: Rule =
-        Rule { when: &["(rank-4 ?x)"], ..wrong("needed", "only some", ["(tanh (tanh ?x))", "(tanh ?x)"], Exact) };
+        Rule { when: &["(matrix ?x)"], ..wrong("needed", "only some", ["(tanh (tanh ?x))", "(tanh ?x)"], Exact) };
     assert!(changes_a_choice(&NEEDED, NEEDED.when[0]));
 }
 
