@@ -27,7 +27,7 @@ use m4c_runtime::error::Code;
 use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 
 /// Most rows of queries that meet the keys together.
-const TILE_ROWS: usize = 192;
+const TILE_ROWS: usize = 384;
 /// Most keys that they meet at a time.
 const BLOCK: usize = 256;
 /// Independent accumulators along a row of scores.

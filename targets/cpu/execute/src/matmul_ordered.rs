@@ -118,10 +118,15 @@ impl Columns<f32> for Level<'_> {
         let panel = k.len() * PANEL;
         for (first, space) in cols.clone().step_by(PANEL).zip(space.chunks_exact_mut(panel)) {
             let width = PANEL.min(cols.end - first);
-            for (row, k) in space.chunks_exact_mut(PANEL).zip(k.clone()) {
+            for (line, k) in space.as_chunks_mut::<PANEL>().0.iter_mut().zip(k.clone()) {
                 let from = &self.matrix[k * self.distance + first..][..width];
-                row[..width].copy_from_slice(from);
-                row[width..].fill(0.0);
+                match from.first_chunk() {
+                    Some(whole) => *line = *whole,
+                    None => {
+                        line[..width].copy_from_slice(from);
+                        line[width..].fill(0.0);
+                    }
+                }
             }
         }
         (space, panel)
@@ -131,6 +136,19 @@ impl Columns<f32> for Level<'_> {
     fn row_major(&self) -> Option<(&[f32], usize)> {
         Some((self.matrix, self.distance))
     }
+}
+
+/// Rows as columns. Each of four rounds shuffles the rows like a deck of cards, element by element.
+#[inline(always)]
+fn transposed(mut rows: [[f32; PANEL]; PANEL]) -> [[f32; PANEL]; PANEL] {
+    const HALF: usize = PANEL / 2;
+    for _ in 0..PANEL.ilog2() {
+        rows = core::array::from_fn(|row| {
+            let (above, below, from) = (&rows[row / 2], &rows[row / 2 + HALF], row % 2 * HALF);
+            core::array::from_fn(|j| if j % 2 == 0 { above[from + j / 2] } else { below[from + j / 2] })
+        });
+    }
+    rows
 }
 
 /// A matrix whose columns lie apart, each element by element.
@@ -144,16 +162,31 @@ impl Columns<f32> for Upright<'_> {
     fn panels<'a>(&'a self, k: Range<usize>, cols: Range<usize>, space: &'a mut [f32]) -> (&'a [f32], usize) {
         let panel = k.len() * PANEL;
         for (first, space) in cols.clone().step_by(PANEL).zip(space.chunks_exact_mut(panel)) {
-            for (j, column) in (first..first + PANEL).enumerate() {
-                let to = space[j..].iter_mut().step_by(PANEL);
-                if column < cols.end {
-                    let from = &self.matrix[column * self.distance..][k.clone()];
-                    to.zip(from).for_each(|(to, &x)| *to = x);
-                } else {
-                    to.for_each(|to| *to = 0.0);
-                }
+            let lines = space.as_chunks_mut::<PANEL>().0;
+            let whole = if first + PANEL <= cols.end { k.len() / PANEL * PANEL } else { 0 };
+            let column = |j: usize| &self.matrix[(first + j) * self.distance..];
+            for (at, lines) in lines[..whole].as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                let at = k.start + at * PANEL;
+                *lines = transposed(core::array::from_fn(|j| {
+                    *column(j)[at..].first_chunk().expect("a column reaches to the end of k")
+                }));
+            }
+            for (line, k) in lines[whole..].iter_mut().zip(k.start + whole..) {
+                *line = core::array::from_fn(|j| if first + j < cols.end { column(j)[k] } else { 0.0 });
             }
         }
         (space, panel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::array::from_fn;
+
+    #[test]
+    fn rows_become_columns() {
+        let rows: [[f32; PANEL]; PANEL] = from_fn(|i| from_fn(|j| (i * PANEL + j) as f32));
+        assert_eq!(transposed(rows), from_fn(|i| from_fn(|j| rows[j][i])));
     }
 }
