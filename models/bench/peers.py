@@ -172,7 +172,8 @@ def measure(name, given, found, versions):
         timed.clear()
     found["threads"] = given.threads
     for turn in range(given.rounds):
-        for engine, (binary, file) in loaded.items():
+        # Who comes first changes, since the machine may be slower after another engine's work.
+        for engine, (binary, file) in list(loaded.items())[:: 1 if turn % 2 == 0 else -1]:
             if not agrees(found["agreement"][engine]):
                 continue
             got = engines.measure(engine, binary, file, inputs, given.threads, given.seconds, given.runs)

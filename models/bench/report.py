@@ -33,11 +33,21 @@ def engine_summary(entry):
     }
 
 
-def ratio(theirs, ours):
-    """The median over turns: within a turn, the machine is as fast for both. The last turns of both count."""
+def ratios(theirs, ours):
+    """One for each turn, in rising order: within a turn, the machine is as fast for both. The last turns of both count."""
     turns = min(len(theirs["rounds"]), len(ours["rounds"]))
     medians = [[statistics.median(turn["times"]) for turn in entry["rounds"][-turns:]] for entry in (theirs, ours)]
-    return statistics.median(their / our for their, our in zip(*medians))
+    return sorted(their / our for their, our in zip(*medians))
+
+
+def interval(values):
+    """Where the median lies with a probability of 95 % at least, whatever the distribution: between these of the sorted values,
+    `None` where they are too few."""
+    count, missed, cut = len(values), 0.0, 0
+    # As many values as heads among coins are below the median.
+    while (missed := missed + math.comb(count, cut) / 2**count) <= 0.025:
+        cut += 1
+    return (values[cut - 1], values[count - cut]) if cut else None
 
 
 def summary(results):
@@ -58,9 +68,12 @@ def summary(results):
         row["failed"] = [engine for engine, entry in found.get("agreement", {}).items() if "error" in entry]
         if "m4c" in all_engines:
             ours = found["engines"]["m4c"]
-            row["ratios"] = {peer: ratio(found["engines"][peer], ours) for peer in PEERS if peer in all_engines}
+            row["ratios"] = {
+                peer: statistics.median(ratios(found["engines"][peer], ours)) for peer in PEERS if peer in all_engines
+            }
             if BEFORE in all_engines:
-                row["faster"] = ratio(found["engines"][BEFORE], ours)
+                turns = ratios(found["engines"][BEFORE], ours)
+                row |= {"faster": statistics.median(turns), "faster_between": interval(turns), "faster_turns": len(turns)}
         out[name] = row
     return out
 
@@ -144,15 +157,19 @@ def other_table(rows):
 
 def before_section(rows, before):
     """How much faster m4c has become."""
-    body = [
-        [f"`{name}`", spread(row["engines"][BEFORE]), spread(row["engines"]["m4c"]), f"{row['faster']:.2f}"]
-        for name, row in rows.items() if "faster" in row
-    ]
+    body = []
+    for name, row in rows.items():
+        if "faster" in row:
+            between = row["faster_between"]
+            sure = f"{between[0]:.2f} to {between[1]:.2f}" if between else "too few turns"
+            times = [spread(row["engines"][build]) for build in (BEFORE, "m4c")]
+            body.append([f"`{name}`", *times, f"{row['faster']:.2f}", sure, str(row["faster_turns"])])
     mean = geometric_mean([row["faster"] for row in rows.values() if "faster" in row])
-    body.append(["**geometric mean**", "", "", f"**{mean:.2f}**"])
+    body.append(["**geometric mean**", "", "", f"**{mean:.2f}**", "", ""])
     return [
-        "## Before and now", "", f"Before is the build of {before}; both took turns with the others.", "",
-        *table(["model", "before, ms", "now, ms", "before / now"], body), "",
+        "## Before and now", "",
+        f"Before is the build of {before}; both took turns with the others. The interval holds the median with a probability of 95 %.", "",
+        *table(["model", "before, ms", "now, ms", "before / now", "interval", "turns"], body), "",
     ]
 
 
