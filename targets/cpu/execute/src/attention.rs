@@ -29,7 +29,7 @@ use m4c_runtime::executor::{Kernel, StepData, StepShape, Threads, Work};
 /// Most rows of queries that meet the keys together.
 const TILE_ROWS: usize = 384;
 /// Most keys that they meet at a time.
-const BLOCK: usize = 256;
+const BLOCK: usize = 288;
 /// Independent accumulators along a row of scores.
 const LANES: usize = 16;
 
@@ -141,8 +141,9 @@ impl Plan {
         self.queries.min(TILE_ROWS)
     }
 
+    /// Keys that are met at a time: equal parts, so that the last one is not a sliver.
     fn block(&self) -> usize {
-        self.keys.min(BLOCK)
+        self.keys.div_ceil(self.keys.div_ceil(BLOCK).max(1)).next_multiple_of(LANES).min(self.keys)
     }
 
     fn scores(&self) -> Size {
@@ -287,8 +288,8 @@ impl Body for Queries<'_> {
         }
         largest.fill(f32::NEG_INFINITY);
         sums.fill(0.0);
-        for start in (0..plan.keys).step_by(BLOCK) {
-            let keys = start..(start + BLOCK).min(plan.keys);
+        for start in (0..plan.keys).step_by(plan.block().max(1)) {
+            let keys = start..(start + plan.block()).min(plan.keys);
             let scores = &mut scores[..rows * keys.len()];
             let size = Size { groups: 1, rows, cols: keys.len(), k: plan.width };
             let at = k.at(batch, shared) + start * k.steps[2];
@@ -371,29 +372,28 @@ fn bend(plan: &Plan, inputs: &Inputs<'_>, [batch, head, row]: [usize; 3], first:
 /// by.
 #[inline(always)]
 fn weigh(scores: &mut [f32], largest: &mut f32, sum: &mut f32) -> f32 {
-    let (blocks, rest) = scores.as_chunks::<LANES>();
+    let (blocks, rest) = scores.as_chunks_mut::<LANES>();
+    // What is left is a block, too, filled up with scores that weigh nothing.
+    let mut last = [f32::NEG_INFINITY; LANES];
+    last[..rest.len()].copy_from_slice(rest);
     let mut lanes = [*largest; LANES];
-    for block in blocks {
+    for block in blocks.iter().chain((!rest.is_empty()).then_some(&last)) {
         for lane in 0..LANES {
             lanes[lane] = larger(lanes[lane], block[lane]);
         }
     }
-    let most = lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| larger(a, b));
+    let most = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
     // Minus infinity less itself is no number, though later blocks may have one.
     let base = if most == f32::NEG_INFINITY { 0.0 } else { most };
     let shrunk = exp(*largest - base);
     let mut sums = [0.0f64; LANES];
-    let (blocks, rest) = scores.as_chunks_mut::<LANES>();
-    for block in blocks {
+    for block in blocks.iter_mut().chain((!rest.is_empty()).then_some(&mut last)) {
         block.iter_mut().for_each(|score| *score = exp(*score - base));
         for lane in 0..LANES {
             sums[lane] += f64::from(block[lane]);
         }
     }
-    for (score, sum) in rest.iter_mut().zip(&mut sums) {
-        *score = exp(*score - base);
-        *sum += f64::from(*score);
-    }
+    rest.copy_from_slice(&last[..rest.len()]);
     *sum = *sum * shrunk + sums.iter().sum::<f64>() as f32;
     *largest = most;
     shrunk

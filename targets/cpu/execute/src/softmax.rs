@@ -87,17 +87,22 @@ impl Body for Rows<'_> {
 #[inline(always)]
 fn softmax(x: &[f32], out: &mut [f32]) {
     let (blocks, rest) = x.as_chunks::<LANES>();
+    // What is left is a block, too, filled up with what weighs nothing.
+    let mut last = [f32::NEG_INFINITY; LANES];
+    last[..rest.len()].copy_from_slice(rest);
     let mut lanes = [f32::NEG_INFINITY; LANES];
-    for block in blocks {
+    let last_in = (!rest.is_empty()).then_some(&last);
+    for block in blocks.iter().chain(last_in) {
         for lane in 0..LANES {
             lanes[lane] = larger(lanes[lane], block[lane]);
         }
     }
-    let largest = lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| larger(a, b));
+    let largest = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
 
     let mut sums = [0.0f64; LANES];
     let (out_blocks, out_rest) = out.as_chunks_mut::<LANES>();
-    for (out, block) in out_blocks.iter_mut().zip(blocks) {
+    let mut last_out = [0.0; LANES];
+    for (out, block) in out_blocks.iter_mut().zip(blocks).chain(last_in.map(|last| (&mut last_out, last))) {
         for lane in 0..LANES {
             out[lane] = exp(block[lane] - largest);
         }
@@ -105,10 +110,7 @@ fn softmax(x: &[f32], out: &mut [f32]) {
             sums[lane] += f64::from(out[lane]);
         }
     }
-    for ((out, &x), sum) in out_rest.iter_mut().zip(rest).zip(&mut sums) {
-        *out = exp(x - largest);
-        *sum += f64::from(*out);
-    }
+    out_rest.copy_from_slice(&last_out[..out_rest.len()]);
     let sum = sums.iter().sum::<f64>() as f32;
     out.iter_mut().for_each(|out| *out /= sum);
 }
