@@ -46,6 +46,9 @@ pub(crate) trait Vector {
     /// `a * b + c`, with one rounding or two.
     fn multiply_add(a: f32, b: f32, c: f32) -> f32;
 
+    /// Asks for the memory there to come to the second-level cache.
+    fn ask(_place: *const u8) {}
+
     /// How many of the panels that are left the micro-kernel takes beside so many rows.
     fn panels(_rows: usize, _left: usize) -> usize {
         1
@@ -206,6 +209,7 @@ mod arm {
 mod x86 {
     use super::{Body, Call, Vector};
     use crate::gemm::{avx2, avx512};
+    use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
     /// Only [`for_avx2`] names it, so that its methods run where the instruction set exists.
     struct Avx2;
@@ -216,6 +220,12 @@ mod x86 {
         #[inline(always)]
         fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
+        }
+
+        #[inline(always)]
+        fn ask(place: *const u8) {
+            // SAFETY: every x86-64 machine has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) };
         }
 
         #[inline(always)]
@@ -234,6 +244,12 @@ mod x86 {
         #[inline(always)]
         fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
+        }
+
+        #[inline(always)]
+        fn ask(place: *const u8) {
+            // SAFETY: every x86-64 machine has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) };
         }
 
         #[inline(always)]

@@ -93,9 +93,17 @@ impl<E: Numeric, R: Rows<E::Number>, C: Columns<E::Number>> TileProduct<'_, '_, 
                     };
                     // Each group asks for its share.
                     let ahead = next.wrapping_add((k.len() * group / groups * PANEL).cast_signed());
+                    // The rows of the next group, a few with each call.
+                    let after = self.tile.row + row + height;
+                    let height_after = (rows - row - height).checked_div(groups - group - 1).unwrap_or(0);
+                    let all = width.div_ceil(PANEL);
                     let mut panel = 0;
                     while panel * PANEL < width {
-                        let panels = E::Number::panels::<V>(height, width.div_ceil(PANEL) - panel);
+                        let panels = E::Number::panels::<V>(height, all - panel);
+                        if !laid_out {
+                            let share = |panel: usize| after + height_after * panel / all;
+                            product.rows.ask::<V>(share(panel)..share(panel + panels), k.clone());
+                        }
                         let across = col + panel * PANEL..col + ((panel + panels) * PANEL).min(width);
                         E::Number::product::<V>(Call {
                             depth: k.len(),

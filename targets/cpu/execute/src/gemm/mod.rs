@@ -36,11 +36,17 @@ use core::ops::Range;
 use m4c_runtime::error::Code;
 use m4c_runtime::executor::Threads;
 
+/// Bytes that come from memory together.
+const CACHE_LINE: usize = 64;
+
 /// The left-hand matrix of one group.
 pub(crate) trait Rows<N>: Sync {
     /// The columns `k` of these rows, and the distance of one row from the next: where they lie if that is a good place,
     /// else written to `space`, which has room for them.
     fn block<'a>(&'a self, rows: Range<usize>, k: Range<usize>, space: &'a mut [N]) -> (&'a [N], usize);
+
+    /// Asks for what is used soon.
+    fn ask<V: Vector>(&self, _rows: Range<usize>, _k: Range<usize>) {}
 }
 
 /// A matrix that is stored row by row.
@@ -72,6 +78,16 @@ impl<E: Numeric> Rows<E::Number> for Stored<'_, E> {
             out.iter_mut().zip(from).for_each(|(out, &raw)| *out = E::number(raw));
         }
         (space, depth)
+    }
+
+    #[inline(always)]
+    fn ask<V: Vector>(&self, rows: Range<usize>, k: Range<usize>) {
+        for row in rows {
+            let line = &self.matrix[row * self.k + k.start..row * self.k + k.end];
+            line.iter()
+                .step_by(CACHE_LINE / size_of::<E::Raw>())
+                .for_each(|raw| V::ask(core::ptr::from_ref(raw).cast()));
+        }
     }
 }
 
