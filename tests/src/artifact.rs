@@ -1,8 +1,10 @@
 //! Artifacts on the CPU.
 
 use crate::Named;
-use m4c_compiler::compile::{Silent, compile};
+use m4c_compiler::compile::{Observer, Silent, compile, graph_after};
 use m4c_compiler::diagnostic::Diagnostics;
+use m4c_compiler::phase::Phase;
+use m4c_compiler::plan::Plan;
 use m4c_compiler::project::Project;
 use m4c_ops::{DType, Tensor};
 use m4c_runtime::executor::Threads;
@@ -39,6 +41,27 @@ pub fn tolerances(file: &Path, program: &str) -> BTreeMap<String, f64> {
 pub fn try_compile(project: &Project, output: &Path) -> Result<(), Diagnostics> {
     let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
     compile(project, &target, output, &mut Silent).map(|_| ())
+}
+
+/// How many steps the plan of a project's only program has.
+///
+/// # Panics
+/// Where it does not compile.
+pub fn steps(project: &Project) -> usize {
+    let target = m4c_target_cpu::CpuTarget::new().expect("the target's tables");
+    let mut steps = Steps(0);
+    match graph_after(project, &project.programs[0].name, &target, Phase::Plan, &mut steps) {
+        Ok(_) => steps.0,
+        Err(errors) => panic!("{}", errors.to_text()),
+    }
+}
+
+struct Steps(usize);
+
+impl Observer for Steps {
+    fn planned(&mut self, plan: &Plan) {
+        self.0 = plan.steps.len();
+    }
 }
 
 /// Runs a program once.

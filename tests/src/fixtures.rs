@@ -98,10 +98,18 @@ impl Fixture {
     /// # Panics
     /// Where the model does not compile or run.
     pub fn results(&self) -> Named {
+        self.results_for(&self.inputs())
+    }
+
+    /// The artifact's results for these inputs.
+    ///
+    /// # Panics
+    /// Where the model does not compile or run.
+    pub fn results_for(&self, inputs: &Named) -> Named {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("model.m4fw");
         artifact::compiled(&self.project(), &file);
-        artifact::run(&file, "main", &self.inputs())
+        artifact::run(&file, "main", inputs)
     }
 
     /// A project of this model alone.

@@ -13,6 +13,7 @@ pub mod refused;
 pub mod rows;
 pub mod states;
 
+use m4c_ir::{Graph, interpret};
 use m4c_ops::{Difference, Tensor};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,16 @@ pub type Named = BTreeMap<String, Arc<Tensor>>;
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// What the interpreter gives.
+///
+/// # Panics
+/// Where an input is missing, or the graph cannot be computed.
+pub fn interpreted(graph: &Graph, inputs: &Named) -> Named {
+    let given: Vec<Arc<Tensor>> = graph.inputs().iter().map(|&value| inputs[graph.input_name(value)].clone()).collect();
+    let results = interpret(graph, &given).unwrap_or_else(|error| panic!("{error}"));
+    graph.outputs().iter().map(|output| output.name.clone()).zip(results).collect()
 }
 
 /// Holds that results have the names, types and shapes of the references and are within a tolerance relative to the

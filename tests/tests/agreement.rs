@@ -4,17 +4,17 @@ use m4c_compiler::compile::{Silent, graph_after};
 use m4c_compiler::onnx_out::write_onnx;
 use m4c_compiler::phase::Phase;
 use m4c_compiler::project::Project;
-use m4c_ir::{DataFile, Graph, interpret, text};
-use m4c_ops::{DType, Numerics, Tensor};
+use m4c_ir::{DataFile, Graph, text};
+use m4c_ops::{DType, Numerics};
 use m4c_target_cpu::CpuTarget;
 use m4c_tests::models::{MODELS, Model};
 use m4c_tests::onnxruntime::{self, Job};
-use m4c_tests::{Named, artifact, assert_close};
+use m4c_tests::{Named, artifact, assert_close, interpreted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const GRAPH_PHASES: &[Phase] =
-    &[Phase::Import, Phase::Facts, Phase::Rewrite, Phase::Extract, Phase::Lower, Phase::Plan];
+    &[Phase::Import, Phase::Facts, Phase::Adapt, Phase::Rewrite, Phase::Extract, Phase::Lower, Phase::Plan];
 
 fn project(model: &Model) -> Project {
     Project::of_model(model.path(), "main", Vec::new())
@@ -24,12 +24,6 @@ fn after(model: &Model, phase: Phase) -> Graph {
     let target = CpuTarget::new().unwrap();
     graph_after(&project(model), "main", &target, phase, &mut Silent)
         .unwrap_or_else(|errors| panic!("{}: {}", model.name, errors.to_text()))
-}
-
-fn interpreted(graph: &Graph, inputs: &Named) -> Named {
-    let given: Vec<Arc<Tensor>> = graph.inputs().iter().map(|&v| inputs[graph.input_name(v)].clone()).collect();
-    let results = interpret(graph, &given).unwrap_or_else(|error| panic!("{error}"));
-    graph.outputs().iter().map(|output| output.name.clone()).zip(results).collect()
 }
 
 /// The exported sizes and three others.

@@ -1,5 +1,6 @@
 //! The m4c command line. A library only so that tests can read what the binary prints into the reference, and feed its readers.
 
+mod adapters;
 mod aligned;
 mod arguments;
 pub mod array;

@@ -10,6 +10,7 @@ pub(crate) struct GraphPhase(pub(crate) Phase);
 const GRAPH_PHASES: &[GraphPhase] = &[
     GraphPhase(Phase::Import),
     GraphPhase(Phase::Facts),
+    GraphPhase(Phase::Adapt),
     GraphPhase(Phase::Rewrite),
     GraphPhase(Phase::Extract),
     GraphPhase(Phase::Lower),

@@ -1,5 +1,6 @@
 //! From model files to an artifact, phase by phase.
 
+use crate::adapter::{self, Adapted, Adapter, Applied, Homeless, Way, apply};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::emit::{Provenance, Source, emit};
 use crate::facts::facts;
@@ -9,7 +10,9 @@ use crate::onnx::{DataFiles, ModelFile};
 use crate::phase::Phase;
 use crate::plan::{Plan, plan_with};
 use crate::project::{DimSetting, ProgramSource, Project};
-use crate::rewrite::{Extraction, ExtractionReport, Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted};
+use crate::rewrite::{
+    Allowed, Extraction, ExtractionReport, Rewriting, RewritingReport, RuleNumerics, Smallest, Targeted,
+};
 use crate::states::{PortPattern, StateDeclaration, StateUse, resolve};
 use m4c_ir::{Constant, DataFile, Graph, NodeKind};
 use m4c_target::Target;
@@ -78,6 +81,9 @@ pub struct ProgramReport {
     pub symbols: Vec<(String, String)>,
     /// Guards that the artifact checks, as text.
     pub guards: Vec<String>,
+    /// What became of adapters that change it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<Applied>,
     /// What rewriting did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewriting: Option<RewritingReport>,
@@ -106,8 +112,11 @@ pub fn graph_after(
             .help(format!("there are {}", names.join(", ")))
             .into());
     };
-    let files = DataFiles::default();
-    let lowered = graphs(project, source, &files, target, last, observer)?;
+    let (files, adapters) = (DataFiles::default(), project.read_adapters()?);
+    let lowered = graphs(project, source, &files, &adapters, target, last, observer)?;
+    if let ([_], true) = (&*project.programs, last >= Phase::Adapt) {
+        at_home([&lowered.homeless])?;
+    }
     if last < Phase::Plan {
         return Ok(lowered.graph);
     }
@@ -120,7 +129,7 @@ pub fn graph_after(
             all.push(if same {
                 lowered.graph.clone()
             } else {
-                graphs(project, other, &files, target, last, &mut Silent)?.graph
+                graphs(project, other, &files, &adapters, target, last, &mut Silent)?.graph
             });
         }
         let position = project.programs.iter().position(|other| std::ptr::eq(other, source)).unwrap_or(0);
@@ -143,10 +152,11 @@ pub fn compile(
 ) -> Result<(Report, Diagnostics), Diagnostics> {
     let (mut plans, mut report, mut diagnostics) = (Vec::new(), Report::default(), Diagnostics::new());
     let (mut sources, mut graphs_of) = (Vec::new(), Vec::new());
-    let files = DataFiles::default();
+    let (files, adapters) = (DataFiles::default(), project.read_adapters()?);
     for source in &project.programs {
-        graphs_of.push(graphs(project, source, &files, target, Phase::Lower, observer)?);
+        graphs_of.push(graphs(project, source, &files, &adapters, target, Phase::Lower, observer)?);
     }
+    at_home(graphs_of.iter().map(|lowered: &Graphs| &lowered.homeless))?;
     let uses = resolve(&project.states, &graphs_of.iter().map(|lowered| &lowered.graph).collect::<Vec<_>>())?;
     for (mut lowered, uses) in graphs_of.into_iter().zip(&uses) {
         plans.push(planned(&lowered.graph, uses, target, &mut lowered.report, observer)?);
@@ -157,6 +167,7 @@ pub fn compile(
             }
         }
         report.files.extend(lowered.files);
+        report.files.extend(project.adapters.iter().flat_map(|adapter| adapter::files(&adapter.folder)));
         report.programs.push(lowered.report);
     }
     let mut seen = BTreeSet::new();
@@ -187,12 +198,26 @@ struct Graphs {
     diagnostics: Diagnostics,
     sources: Vec<Source>,
     files: Vec<PathBuf>,
+    homeless: Homeless,
+}
+
+/// An error where something of an adapter finds no place in any program.
+fn at_home<'a>(programs: impl IntoIterator<Item = &'a Homeless>) -> Result<(), Diagnostics> {
+    let mut programs = programs.into_iter();
+    let mut all = programs.next().cloned().unwrap_or_default();
+    for other in programs {
+        all.retain(|name, _| other.contains_key(name));
+    }
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.extend(all.into_values());
+    diagnostics.finish(()).map(|_| ())
 }
 
 fn graphs(
     project: &Project,
     source: &ProgramSource,
     files: &DataFiles,
+    adapters: &[(Adapter, Way)],
     target: &dyn Target,
     last: Phase,
     observer: &mut dyn Observer,
@@ -218,12 +243,25 @@ fn graphs(
             Ok(graph)
         })?;
     }
+    let mut homeless = Homeless::new();
+    if last >= Phase::Adapt && !adapters.is_empty() {
+        let adapters: Vec<(&Adapter, Way)> = adapters.iter().map(|(adapter, way)| (adapter, *way)).collect();
+        let mut applied = Vec::new();
+        graph = timed(Phase::Adapt, &mut report, observer, || {
+            let adapted: Adapted = apply(&graph, &adapters).map_err(|errors| placed(errors, source))?;
+            homeless = adapted.homeless;
+            applied = adapted.applied;
+            Ok(adapted.graph)
+        })?;
+        report.adapters = applied.into_iter().filter(|applied| applied.sites > 0).collect();
+    }
     if let Some(numerics) = project.numerics.filter(|_| last >= Phase::Rewrite) {
         let mut all = None;
         // Nothing of the smallest forms goes into what is compiled.
         let seen = last == Phase::Rewrite || observer.sees_rewritten();
         graph = timed(Phase::Rewrite, &mut report, observer, || {
-            let forms = all.insert(Rewriting::of(&graph, numerics)?);
+            let allowed = Allowed { numerics, merging: !project.keeps_low_rank() };
+            let forms = all.insert(Rewriting::of(&graph, allowed)?);
             if seen { Ok(forms.extract(&Smallest, Extraction::Greedy)?.0) } else { Ok(graph) }
         })?;
         if let Some(all) = all.filter(|_| last >= Phase::Extract) {
@@ -247,7 +285,7 @@ fn graphs(
     report.symbols = graph.ranges.iter().map(|(name, range)| (name.clone(), range.to_string())).collect();
     report.guards = graph.guards.iter().map(ToString::to_string).collect();
     let sources = sources(&file, &graph);
-    Ok(Graphs { graph, report, diagnostics, sources, files: file.files() })
+    Ok(Graphs { graph, report, diagnostics, sources, files: file.files(), homeless })
 }
 
 fn timed(
@@ -312,10 +350,24 @@ fn flags(project: &Project, target: &dyn Target) -> Vec<String> {
         format!("state.{}: {} -> {}", state.name, patterns(&state.from), patterns(&state.to))
     };
     let states = project.states.iter().map(state);
+    let name = |folder: &Path| folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let adapters = project
+        .adapters
+        .iter()
+        .map(move |adapter| format!("--adapter {}={}", name(&adapter.folder), adapter.way.name()));
+    let exported = (project.exported_adapters != Way::Merge)
+        .then(|| format!("--exported-adapters {}", project.exported_adapters.name()));
     let target = format!("--target {}", target.profile().id);
     let numerics = format!("--numerics {}", project.numerics.map_or("none", RuleNumerics::name));
     let extract = format!("--extract {}", project.extraction.name());
-    [target, numerics, extract].into_iter().chain(project.dims.iter().map(dim)).chain(own).chain(states).collect()
+    [target, numerics, extract]
+        .into_iter()
+        .chain(project.dims.iter().map(dim))
+        .chain(own)
+        .chain(states)
+        .chain(adapters)
+        .chain(exported)
+        .collect()
 }
 
 /// Common settings of dimensions that the program has, then its own. A name that it lacks is an error where it is the

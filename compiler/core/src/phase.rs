@@ -10,6 +10,8 @@ pub enum Phase {
     Import,
     /// Sizes bound, constants folded, everything inferred anew.
     Facts,
+    /// Adapters in weights, or beside products.
+    Adapt,
     /// Every form of the graph at once.
     Rewrite,
     /// The cheapest form that the target takes.
@@ -36,8 +38,9 @@ pub struct PhaseEntry {
 
 /// All phases, in order.
 ///
-/// Facts come after import because only then all dimension names, ranges and guards of the model are known. Rewriting comes
-/// after facts because what a rule demands are facts, and before the target is asked because one e-graph serves all targets.
+/// Facts come after import because only then all dimension names, ranges and guards of the model are known. Adapters come before
+/// rewriting, which joins modules that adapters tell apart. Rewriting comes after facts because what a rule demands are facts,
+/// and before the target is asked because one e-graph serves all targets.
 /// Lowering comes last, for what extraction could not choose otherwise.
 pub const PHASES: &[PhaseEntry] = &[
     PhaseEntry {
@@ -51,6 +54,12 @@ pub const PHASES: &[PhaseEntry] = &[
         name: "facts",
         summary: "binds given dimensions, unifies equal ones, folds and shares what is known",
         leaves: "sizes as known as they can be, no node computed twice",
+    },
+    PhaseEntry {
+        phase: Phase::Adapt,
+        name: "adapt",
+        summary: "adds adapters to the weights of their modules, or puts them beside the products",
+        leaves: "the model with its adapters; without adapters, what was before",
     },
     PhaseEntry {
         phase: Phase::Rewrite,

@@ -1,5 +1,6 @@
 //! What to compile: one model, or the programs that an `m4.toml` joins.
 
+use crate::adapter::{self, Adapter, Way};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, codes};
 use crate::rewrite::{Extraction, RuleNumerics};
 use crate::states::{PortPattern, StateDeclaration};
@@ -18,6 +19,10 @@ pub struct Project {
     pub dims: Vec<DimSetting>,
     /// What the programs share beyond a run.
     pub states: Vec<StateDeclaration>,
+    /// Adapters, which become part of every program that has their modules; at least one must.
+    pub adapters: Vec<AdapterSource>,
+    /// What becomes of adapters that were exported with a model.
+    pub exported_adapters: Way,
     /// How far rewriting may change numbers; without it nothing is rewritten.
     pub numerics: Option<RuleNumerics>,
     /// How the forms of values are chosen.
@@ -33,6 +38,15 @@ pub struct ProgramSource {
     pub model: PathBuf,
     /// Dimensions of this program only; they win over common ones.
     pub dims: Vec<DimSetting>,
+}
+
+/// An adapter and what becomes of it.
+#[derive(Clone, Debug)]
+pub struct AdapterSource {
+    /// The folder, as peft saves it.
+    pub folder: PathBuf,
+    /// How it becomes part of the model.
+    pub way: Way,
 }
 
 /// A dimension and the values it may have.
@@ -96,6 +110,8 @@ struct Manifest {
     program: BTreeMap<String, ProgramTable>,
     #[serde(default)]
     state: BTreeMap<String, StateTable>,
+    #[serde(default)]
+    adapters: BTreeMap<PathBuf, Way>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +159,8 @@ impl Project {
             programs: vec![ProgramSource { name: name.into(), model: model.into(), dims: Vec::new() }],
             dims,
             states: Vec::new(),
+            adapters: Vec::new(),
+            exported_adapters: Way::Merge,
             numerics: Some(RuleNumerics::Reassociate),
             extraction: Extraction::default(),
         }
@@ -193,8 +211,28 @@ impl Project {
         }
         let states = manifest.state.iter().map(|(name, table)| state(name, table, text, path, &mut diagnostics));
         let states = states.collect();
+        let adapters = manifest.adapters.into_iter();
+        let adapters = adapters.map(|(path, way)| AdapterSource { folder: folder.join(path), way }).collect();
         let (numerics, extraction) = (Some(RuleNumerics::Reassociate), Extraction::default());
-        diagnostics.finish(Project { programs, dims: common, states, numerics, extraction }).map(|(project, _)| project)
+        let exported_adapters = Way::Merge;
+        let project = Project { programs, dims: common, states, adapters, exported_adapters, numerics, extraction };
+        diagnostics.finish(project).map(|(project, _)| project)
+    }
+
+    /// Reads all adapters.
+    ///
+    /// # Errors
+    /// What is wrong with any of them.
+    pub(crate) fn read_adapters(&self) -> Result<Vec<(Adapter, Way)>, Diagnostics> {
+        let mut diagnostics = Diagnostics::new();
+        let read = self.adapters.iter().map(|source| Ok((adapter::read(&source.folder)?, source.way)));
+        let adapters = read.filter_map(|adapter| diagnostics.take(adapter)).collect();
+        diagnostics.finish(adapters).map(|(adapters, _)| adapters)
+    }
+
+    /// Whether any change of low rank is to stay beside the products.
+    pub(crate) fn keeps_low_rank(&self) -> bool {
+        self.exported_adapters == Way::Side || self.adapters.iter().any(|adapter| adapter.way == Way::Side)
     }
 }
 

@@ -1,9 +1,13 @@
 //! `m4c adapter`: adapters by themselves.
 
 use super::{Outcome, fine};
+use crate::chosen;
 use crate::console::Console;
 use crate::table::{Align, Table, bytes};
-use m4c_compiler::adapter::{self, Adapter, Change, Matrix};
+use crate::targets::TARGETS;
+use m4c_compiler::adapter::{self, Adapter, Change, Matrix, Module};
+use m4c_compiler::compile::{Silent, graph_after};
+use m4c_compiler::phase::Phase;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -18,6 +22,24 @@ pub(crate) struct AdapterCommand {
 #[derive(Clone, Debug, clap::Subcommand)]
 enum What {
     Inspect(Inspect),
+    Sites(Sites),
+}
+
+/// Show which weights of a model adapters can change, by the names of their modules
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+struct Sites {
+    /// An .onnx file, or an m4.toml
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// Which program; not needed where there is only one
+    #[arg(long, value_name = "NAME")]
+    program: Option<String>,
+
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Show which modules an adapter changes, with which ranks and scales
@@ -37,30 +59,45 @@ struct Inspect {
 
 const EXAMPLES: &str = "\
 Examples:
+  Which modules can be changed, and which ones does an adapter change?
+    m4c adapter sites llama.onnx
     m4c adapter inspect adapters/summarize
     m4c adapter inspect adapters/summarize --json";
 
 impl AdapterCommand {
     pub(crate) fn run(&self, console: Console) -> Outcome {
-        let What::Inspect(Inspect { folder, json }) = &self.what;
-        let adapter = adapter::read(folder)?;
-        if *json {
-            console.print_json(&described(&adapter))?;
-        } else {
-            console.print(&shown(&adapter))?;
+        match &self.what {
+            What::Inspect(Inspect { folder, json }) => {
+                let adapter = adapter::read(folder)?;
+                if *json { console.print_json(&described(&adapter))? } else { console.print(&shown(&adapter))? }
+            }
+            What::Sites(Sites { model, program, json }) => {
+                let (project, name) = chosen::project(model, program.as_deref(), &[])?;
+                let graph = graph_after(&project, &name, &*TARGETS[0].target()?, Phase::Facts, &mut Silent)?;
+                let modules = adapter::modules(&graph);
+                if *json { console.print_json(&modules)? } else { console.print(&listed(&modules))? }
+            }
         }
         fine()
     }
 }
 
+fn listed(modules: &[Module]) -> String {
+    let mut table = Table::new(&[
+        ("module", Align::Left),
+        ("kind", Align::Left),
+        ("inputs", Align::Right),
+        ("outputs", Align::Right),
+    ]);
+    for module in modules {
+        table.row([&*module.name, module.kind, &module.inputs.to_string(), &module.outputs.to_string()]);
+    }
+    if table.is_empty() { "no weight has a node that names its module\n".into() } else { table.render("") }
+}
+
 fn matrices(adapter: &Adapter) -> impl Iterator<Item = &Matrix> {
     let changes = adapter.changes.iter().flat_map(|change| [&change.down, &change.up]);
     changes.chain(adapter.replacements.iter().map(|one| &one.matrix))
-}
-
-/// Sizes of what goes into the changed module, and of what comes out of it.
-fn ends(change: &Change) -> [usize; 2] {
-    [change.down.sizes()[1], change.up.sizes()[0]]
 }
 
 fn shown(adapter: &Adapter) -> String {
@@ -74,7 +111,7 @@ fn shown(adapter: &Adapter) -> String {
         ("size", Align::Right),
     ]);
     for change in &adapter.changes {
-        let [inputs, outputs] = ends(change).map(|size| size.to_string());
+        let [inputs, outputs] = change.features().map(|size| size.to_string());
         let size = bytes(change.bytes() as u64);
         let (rank, scale) = (change.rank.to_string(), change.scale.to_string());
         table.row([&*change.module, kind(change), &rank, &scale, &inputs, &outputs, &size]);
@@ -107,7 +144,7 @@ fn described(adapter: &Adapter) -> Value {
         .changes
         .iter()
         .map(|change| {
-            let [inputs, outputs] = ends(change);
+            let [inputs, outputs] = change.features();
             json!({
                 "module": change.module, "kind": kind(change), "rank": change.rank, "scale": change.scale,
                 "inputs": inputs, "outputs": outputs, "dtype": change.down.fact.dtype.to_string(),

@@ -1,6 +1,7 @@
 //! `m4c compile`: models to an artifact.
 
 use super::Outcome;
+use crate::adapters::AdapterArguments;
 use crate::console::Console;
 use crate::extraction::Extract;
 use crate::fail_on::{self, Condition};
@@ -11,6 +12,7 @@ use crate::table::{Align, Table, bytes, count};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
 use crate::watch::Watch;
 use crate::{dependencies, size};
+use m4c_compiler::adapter::Way;
 use m4c_compiler::compile::{self, ProgramReport, Report};
 use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::onnx_out::write_onnx;
@@ -52,6 +54,9 @@ pub(crate) struct Compile {
     /// the same dimension is overruled. Without a range, a symbolic dimension may have any size.
     #[arg(long, value_name = "NAME=VALUES", help_heading = "Sizes")]
     dim: Vec<String>,
+
+    #[command(flatten)]
+    adapters: AdapterArguments,
 
     /// How far rewriting may change numbers
     #[arg(long, value_name = "CLASS", default_value = "reassociate", help_heading = "Rewriting")]
@@ -125,6 +130,10 @@ Examples:
   Hold a budget, and tell make what the artifact depends on:
     m4c compile encoder.onnx -o encoder.m4fw --dim batch=1..8 --fail-on arena>64MB,steps>2000 --emit-deps encoder.d
 
+  Merge a LoRA adapter into the weights, or keep it beside them:
+    m4c compile llama.onnx -o task.m4fw --adapter adapters/task
+    m4c compile llama.onnx -o task.m4fw --adapter adapters/task=side
+
   Join several models:
     m4c compile m4.toml -o firmware.m4fw --timings";
 
@@ -138,6 +147,7 @@ impl Compile {
         let mut project = Project::open(&self.model, &size::settings(&self.dim)?)?;
         project.numerics = self.numerics.class();
         project.extraction = self.extract.extraction();
+        self.adapters.add_to(&mut project);
         if let ([only], false) = (&mut *project.programs, is_manifest(&self.model)) {
             only.name.clone_from(&self.name);
         }
@@ -244,6 +254,10 @@ impl Compile {
             let _ = writeln!(out, "{}: {}", program.name, parts.join(", "));
             if let Some(extraction) = &program.extraction {
                 out += &choice(extraction);
+            }
+            for applied in &program.adapters {
+                let how = if applied.way == Way::Merge { "merged into" } else { "beside" };
+                let _ = writeln!(out, "  adapter {} {how} {}", applied.adapter, count(applied.sites, "weight"));
             }
             for (symbol, range) in &program.symbols {
                 let _ = writeln!(out, "  size {symbol} = {}", range.strip_suffix(":1").unwrap_or(range));

@@ -1,6 +1,7 @@
 //! `m4c verify`: the artifact against the interpreter and against other engines.
 
 use super::{Outcome, fine};
+use crate::adapters::AdapterArguments;
 use crate::array::Array;
 use crate::comparison::{Comparison, compare};
 use crate::console::Console;
@@ -15,9 +16,11 @@ use crate::table::{Align, Table};
 use crate::targets::{TARGETS, TargetEntry, TargetParser};
 use crate::watch::Watch;
 use crate::{artifact, chosen, ports, usage_error};
+use m4c_compiler::adapter::Way;
 use m4c_compiler::compile::{Silent, compile, graph_after};
 use m4c_compiler::diagnostic::Diagnostics;
 use m4c_compiler::phase::Phase;
+use m4c_compiler::project::Project;
 use m4c_ir::Graph;
 use m4c_runtime::Program;
 use serde::Serialize;
@@ -26,8 +29,8 @@ use std::path::PathBuf;
 
 /// Compile a model and compare the artifact with the interpreter, phase by phase if need be, or with another engine
 ///
-/// The reference is the imported graph, computed by the plain loops that define the operators. Each output must stay
-/// within its numerics class. Nothing is written. Exits with 1 where a difference is out of class.
+/// The reference is the imported graph, with adapters beside it, computed by the plain loops that define the operators. Each
+/// output must stay within its numerics class. Nothing is written. Exits with 1 where a difference is out of class.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 #[command(mut_args(only_with_random))]
@@ -47,6 +50,9 @@ pub(crate) struct Verify {
     /// A dimension's size or range, as for `m4c compile`; may be repeated
     #[arg(long, value_name = "NAME=VALUES")]
     dim: Vec<String>,
+
+    #[command(flatten)]
+    adapters: AdapterArguments,
 
     /// How far rewriting may change numbers
     #[arg(long, value_name = "CLASS", default_value = "reassociate", help_heading = "Rewriting")]
@@ -104,6 +110,10 @@ impl Verify {
         let (mut project, name) = chosen::project(&self.model, self.program.as_deref(), &self.dim)?;
         project.numerics = self.numerics.class();
         project.extraction = self.extract.extraction();
+        self.adapters.add_to(&mut project);
+        if self.against == Some(EngineName::Tract) && !project.adapters.is_empty() {
+            usage_error("--against tract knows no --adapter: it would run the model without it");
+        }
         let target = self.target.target()?;
         let folder = chosen::folder()?;
         let path = folder.path().join("verify.m4fw");
@@ -115,16 +125,21 @@ impl Verify {
         let artifact = artifact::open(&path, &file)?;
         let program = artifact::program(&artifact, Some(&name), &self.model)?;
         let ((inputs, known), remarks) = self.inputs.gather(program)?;
-        let graph = |phase: Phase| graph_after(&project, program.name(), &*target, phase, &mut Silent);
-        let interpret = |phase: Phase| -> Result<Vec<Array>, Diagnostics> {
-            Ok(interpreter::run(&name_of(phase), &graph(phase)?, &program, &inputs)?)
+        let interpreted = |project: &Project, phase: Phase| -> Result<Vec<Array>, Diagnostics> {
+            let graph = graph_after(project, program.name(), &*target, phase, &mut Silent)?;
+            Ok(interpreter::run(&name_of(phase), &graph, &program, &inputs)?)
         };
+        let interpret = |phase: Phase| interpreted(&project, phase);
 
-        let reference = interpret(Phase::Import)?;
-        let imported = name_of(Phase::Import);
+        // Beside the products, an adapter does what its definition says.
+        let mut beside = project.clone();
+        beside.adapters.iter_mut().for_each(|adapter| adapter.way = Way::Side);
+        let first = if beside.adapters.is_empty() { Phase::Import } else { Phase::Adapt };
+        let reference = interpreted(&beside, first)?;
+        let imported = name_of(first);
         let mut check = Check { program, rows: Vec::new(), failed: Diagnostics::new() };
         if self.each_phase {
-            for GraphPhase(phase) in &GraphPhase::all()[1..] {
+            for GraphPhase(phase) in GraphPhase::all().iter().filter(|phase| phase.0 > first) {
                 check.compare(&name_of(*phase), &interpret(*phase)?, &imported, &reference);
             }
         }
@@ -141,8 +156,8 @@ impl Verify {
                 EngineName::Tract => "tract",
                 EngineName::Torch => "torch",
             };
-            let theirs =
-                in_order_of_ports(&graph(Phase::Import)?, &program, engine::run(engine, model, &program, &inputs)?);
+            let graph = graph_after(&project, program.name(), &*target, Phase::Import, &mut Silent)?;
+            let theirs = in_order_of_ports(&graph, &program, engine::run(engine, model, &program, &inputs)?);
             check.compare(&imported, &reference, peer, &theirs);
             check.compare("artifact", &outputs, peer, &theirs);
         }

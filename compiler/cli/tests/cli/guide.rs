@@ -1,5 +1,5 @@
-//! What stands in the guide to adding a rule is so: the rule is one of the tables, commands exist, and print what they print
-//! there.
+//! What stands in guides is so: commands exist, and print what they print there; the rule of the guide to adding one is one of
+//! the tables.
 
 use crate::harness::{Folder, m4c};
 use std::fs;
@@ -9,8 +9,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn guide() -> String {
-    fs::read_to_string(root().join("docs/guide/add-a-rule.md")).expect("the guide")
+fn guide(name: &str) -> String {
+    fs::read_to_string(root().join("docs/guide").join(name)).expect("the guide")
 }
 
 /// The fenced blocks of a language.
@@ -41,7 +41,7 @@ fn the_rule_of_the_guide_stands_in_a_table() {
     let folder = root().join("compiler/core/src/rewrite/rules");
     let tables = fs::read_dir(folder).expect("the tables").map(|entry| entry.expect("an entry").path());
     let tables: Vec<String> = tables.map(|path| fs::read_to_string(path).expect("text")).collect();
-    for block in blocks(&guide(), "rust") {
+    for block in blocks(&guide("add-a-rule.md"), "rust") {
         let rule = trimmed(&block);
         let stands = |table: &String| trimmed(table).windows(rule.len()).any(|lines| lines == rule);
         assert!(tables.iter().any(stands), "no table of rules has these lines:\n{block}");
@@ -49,9 +49,9 @@ fn the_rule_of_the_guide_stands_in_a_table() {
 }
 
 #[test]
-fn commands_of_the_guide_print_what_it_shows() {
+fn commands_of_guides_print_what_they_show() {
     let folder = Folder::new();
-    for block in blocks(&guide(), "console") {
+    for block in ["add-a-rule.md", "adapters.md"].iter().flat_map(|name| blocks(&guide(name), "console")) {
         for shown in block.split("$ ").skip(1) {
             let (command, wanted) = shown.split_once('\n').expect("a command, then what it prints");
             let place = |word: &str| match word {
@@ -62,7 +62,8 @@ fn commands_of_the_guide_print_what_it_shows() {
             let words: Vec<String> = command.split_whitespace().map(place).collect();
             assert_eq!(words[0], "m4c", "{command}");
             let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
-            let out = m4c(&arguments).ok().out;
+            let finished = m4c(&arguments);
+            let out = if wanted.starts_with("error") { finished.fails(1, &[]).err } else { finished.ok().out };
             assert!(is_like(&trimmed(out.trim()), &trimmed(wanted.trim())), "`{command}` prints:\n{out}");
         }
     }
@@ -70,7 +71,7 @@ fn commands_of_the_guide_print_what_it_shows() {
 
 #[test]
 fn what_else_the_guide_names_exists() {
-    let guide = guide();
+    let guide = guide("add-a-rule.md");
     let inline = guide.split('`').skip(1).step_by(2).filter_map(|span| span.strip_prefix("m4c "));
     for command in inline.filter_map(|rest| rest.split_whitespace().next()) {
         m4c(&[command, "--help"]).ok();

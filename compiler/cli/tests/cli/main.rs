@@ -1,5 +1,6 @@
 //! The binary as its users have it: text in, text and exit codes out.
 
+mod adapters;
 mod bench;
 mod builds;
 mod compile;

@@ -9,7 +9,8 @@ fn every_phase_agrees_with_the_interpreter() {
         let rows = report.ok().json();
         let results: Vec<&str> =
             rows.as_array().expect("a list").iter().filter_map(|row| row["result"].as_str()).collect();
-        let phases = ["facts", "rewrite", "extract", "lower", "plan"].map(|phase| format!("graph after {phase}"));
+        let phases =
+            ["facts", "adapt", "rewrite", "extract", "lower", "plan"].map(|phase| format!("graph after {phase}"));
         assert_eq!(results, [&phases.each_ref().map(String::as_str)[..], &["artifact"]].concat());
     }
 }

@@ -1,12 +1,19 @@
 //! Adapters: changes of low rank to the weights of a model (Hu et al., "LoRA", arXiv 2106.09685), as peft saves them.
 
+mod apply;
 mod config;
 mod peft;
+mod place;
+mod site;
 mod tensors;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use apply::{Adapted, Homeless, apply};
+pub use apply::{Applied, Way};
+pub(crate) use peft::files;
 pub use peft::read;
+pub use site::{Module, modules};
 
 use m4c_ir::Constant;
 use m4c_ops::Fact;
@@ -47,6 +54,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// How many inputs and outputs the weight has.
+    pub fn features(&self) -> [usize; 2] {
+        let size = |matrix: &Matrix, axis: usize| matrix.sizes().get(axis).copied().unwrap_or(0);
+        [size(&self.down, 1), size(&self.up, 0)]
+    }
+
     /// How many bytes the elements of both matrices have.
     pub fn bytes(&self) -> usize {
         self.down.bytes() + self.up.bytes()

@@ -4,8 +4,10 @@ use super::config::Config;
 use super::{Adapter, Change, Matrix, Replacement, tensors};
 use crate::diagnostic::{Diagnostic, codes};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+const CONFIG: &str = "adapter_config.json";
+const TENSORS: &str = "adapter_model.safetensors";
 /// What peft puts before the names of a model's modules.
 const PREFIX: &str = "base_model.model.";
 /// How tensors of changes end; a name in the middle is that of the adapter, which older versions keep.
@@ -34,18 +36,24 @@ struct Pair {
     embedding: bool,
 }
 
+/// The files of the adapter in a folder.
+pub(crate) fn files(folder: &Path) -> [PathBuf; 2] {
+    [folder.join(CONFIG), folder.join(TENSORS)]
+}
+
 /// Reads the adapter in a folder.
 ///
 /// # Errors
 /// Where a file is missing or damaged, its kind is not plain LoRA, or its tensors contradict each other or the configuration.
 pub fn read(folder: &Path) -> Result<Adapter, Diagnostic> {
-    let config = Config::read(&folder.join("adapter_config.json"))?;
-    let path = folder.join("adapter_model.safetensors");
+    let config = Config::read(&folder.join(CONFIG))?;
+    let path = folder.join(TENSORS);
+    let adapter = folder.file_name().map_or_else(|| "adapter".into(), |name| name.to_string_lossy().into_owned());
     let inconsistent = |what: String| {
         Diagnostic::error(codes::ADAPTER_INCONSISTENT, format!("`{}`: {what}", path.display())).at(&*path)
     };
     let (mut pairs, mut replacements) = (BTreeMap::<String, Pair>::new(), Vec::new());
-    for (name, matrix) in tensors::read(&path)? {
+    for (name, matrix) in tensors::read(&path, &adapter)? {
         if let Some(element) = first_not_finite(&matrix) {
             return Err(inconsistent(format!("element {element} of `{name}` is no finite number")));
         }
@@ -74,8 +82,7 @@ pub fn read(folder: &Path) -> Result<Adapter, Diagnostic> {
     if changes.is_empty() && replacements.is_empty() {
         return Err(inconsistent("it has no tensors".into()));
     }
-    let name = folder.file_name().map_or_else(|| "adapter".into(), |name| name.to_string_lossy().into_owned());
-    Ok(Adapter { name, changes, replacements })
+    Ok(Adapter { name: adapter, changes, replacements })
 }
 
 /// The change that two matrices make.

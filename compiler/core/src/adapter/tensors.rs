@@ -18,11 +18,12 @@ impl AsRef<[u8]> for Mapped {
     }
 }
 
-/// All tensors of a file, in the order of their names.
+/// All tensors of an adapter's file, in the order of their names. In text form and reports the file has the adapter's name: all
+/// adapters name their file alike.
 ///
 /// # Errors
 /// Where it cannot be read, or an element has a type that weights have not.
-pub(super) fn read(path: &Path) -> Result<Vec<(String, Matrix)>, Diagnostic> {
+pub(super) fn read(path: &Path, adapter: &str) -> Result<Vec<(String, Matrix)>, Diagnostic> {
     let missing = |message: String| {
         Diagnostic::error(codes::ADAPTER_UNREADABLE, message)
             .at(path)
@@ -34,8 +35,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Matrix)>, Diagnostic> {
         SafeTensors::read_metadata(source.bytes()).map_err(|error| unreadable(&error.to_string()))?;
     // Eight bytes say how long the header is.
     let start = header as u64 + 8;
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let file = Arc::new(DataFile::new(name, Mapped(source)));
+    let file = Arc::new(DataFile::new(format!("{adapter}.safetensors"), Mapped(source)));
     let mut all = Vec::new();
     for (name, info) in metadata.tensors() {
         let dtype = match info.dtype {

@@ -1,8 +1,10 @@
 //! The nodes of a graph in a row, and which of them look alike.
 
+use crate::plan::constants;
 use m4c_ir::{Constant, Graph, Identity, NodeKind, ValueId};
 use m4c_ops::Fact;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Constants of no more elements are looked at,
 const FEW_ELEMENTS: usize = 16;
@@ -30,6 +32,8 @@ pub(super) struct Sequence {
     pub(super) looks: Vec<usize>,
     /// The operands of each.
     pub(super) operands: Vec<Vec<Operand>>,
+    /// How many nodes before each are not computed of constants alone.
+    running: Vec<usize>,
     positions: BTreeMap<ValueId, usize>,
 }
 
@@ -39,8 +43,9 @@ type Seen = Option<(usize, usize)>;
 impl Sequence {
     /// The nodes of `graph`.
     pub(super) fn of(graph: &Graph) -> Sequence {
-        let mut all =
-            Sequence { nodes: Vec::new(), looks: Vec::new(), operands: Vec::new(), positions: BTreeMap::new() };
+        let (nodes, looks, operands) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all = Sequence { nodes, looks, operands, running: vec![0], positions: BTreeMap::new() };
+        let known = constants::known(graph);
         let mut facts: BTreeMap<String, usize> = BTreeMap::new();
         let mut constants: BTreeMap<(usize, Key), ValueId> = BTreeMap::new();
         let mut looks: BTreeMap<(&'static str, String, usize, Vec<Seen>), usize> = BTreeMap::new();
@@ -74,6 +79,7 @@ impl Sequence {
                         _ => position,
                     };
                     all.nodes.push(value);
+                    all.running.push(all.running[position] + usize::from(!known.contains(&value)));
                     all.looks.push(look);
                     all.operands.push(operands.into_iter().map(|(operand, _)| operand).collect());
                     all.positions.insert(value, position);
@@ -83,6 +89,11 @@ impl Sequence {
             values.insert(value, seen);
         }
         all
+    }
+
+    /// How many nodes of a range are not computed of constants alone.
+    pub(super) fn running(&self, range: Range<usize>) -> usize {
+        self.running[range.end] - self.running[range.start]
     }
 
     /// Where a node is; `None` for inputs and constants.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// An occurrence has at least so many nodes.
+/// An occurrence has at least so many nodes that are not computed of constants alone.
 const FEWEST_NODES: usize = 8;
 /// So many of the most frequent distances are tried,
 const MOST_DISTANCES: usize = 64;
@@ -122,7 +122,7 @@ fn stretches(sequence: &Sequence, run: &Range<usize>, distance: usize) -> Vec<Re
                     continue;
                 }
                 let count = occurrences(sequence, at..run.end, period);
-                if count >= 2 {
+                if count >= 2 && sequence.running(at..at + period) >= FEWEST_NODES {
                     found.push(Repeat { start: at, period, count });
                 }
                 // The last one may be the first of others, for which what it gives them comes from outside.

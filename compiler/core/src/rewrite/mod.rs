@@ -24,6 +24,7 @@ pub use extract::{Extraction, ExtractionReport, Prices, Smallest, Targeted};
 pub use pieces::{BlockReport, Rewriting, RewritingReport};
 pub use place::Placement;
 pub use rule::{Kind, Rule, RuleNumerics};
+pub use rules::Allowed;
 pub use saturate::{Saturation, Stop};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
@@ -45,12 +46,12 @@ pub struct Saturated {
     refusals: Vec<saturate::Refusal>,
 }
 
-/// Applies all rules of a class of numerics or a stricter one to a graph.
+/// Applies all rules that are allowed to a graph.
 ///
 /// # Errors
 /// Where a rule joins what cannot be one value, which is a bug.
-pub fn saturated(graph: &Graph, numerics: RuleNumerics) -> Result<Saturated, Diagnostics> {
-    let rules = rules::read(numerics).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
+pub fn saturated(graph: &Graph, allowed: impl Into<Allowed>) -> Result<Saturated, Diagnostics> {
+    let rules = rules::read(allowed.into()).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
     inside(graph, &rules, &graph.guards)
 }
 

@@ -1,7 +1,8 @@
 //! A graph rewritten piece by piece: blocks that repeat are saturated once, and extracted once for each target.
 
 use super::extract::{Extraction, ExtractionReport, Prices};
-use super::rule::{ReadRule, RuleNumerics};
+use super::rule::ReadRule;
+use super::rules::Allowed;
 use super::saturate::Saturation;
 use super::{Saturated, inside, rules, saturate};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
@@ -52,16 +53,17 @@ impl Rewriting {
     ///
     /// # Errors
     /// Where a rule is wrong, which is a bug.
-    pub fn of(graph: &Graph, numerics: RuleNumerics) -> Result<Rewriting, Diagnostics> {
-        Rewriting::of_pieces(Cut::of(graph), numerics)
+    pub fn of(graph: &Graph, allowed: impl Into<Allowed>) -> Result<Rewriting, Diagnostics> {
+        Rewriting::of_pieces(Cut::of(graph), allowed)
     }
 
     /// Saturates the pieces of a graph.
     ///
     /// # Errors
     /// Where a rule is wrong, which is a bug.
-    pub fn of_pieces(cut: Cut, numerics: RuleNumerics) -> Result<Rewriting, Diagnostics> {
-        let rules: Vec<ReadRule> = rules::read(numerics).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
+    pub fn of_pieces(cut: Cut, allowed: impl Into<Allowed>) -> Result<Rewriting, Diagnostics> {
+        let rules: Vec<ReadRule> =
+            rules::read(allowed.into()).map_err(|error| Diagnostic::bug(codes::VERIFIER, error))?;
         let mut pieces = Vec::new();
         for piece in cut.pieces() {
             let room = memory::take(saturate::most_nodes(piece.len()) as u64 * NODE_BYTES);

@@ -13,19 +13,6 @@ const fn heads(name: &'static str, [left, right]: [&'static str; 2], given: &'st
     Rule { name, why, left, parts: &[], right, given, when: &[], numerics: Exact, kind: Explore }
 }
 
-type Part = (&'static str, &'static str);
-
-const PLAIN: Part = ("base", "(matmul ?x ?w)");
-const BIASED: Part = ("base", "(add (matmul ?x ?w) ?bias)");
-const CHANGE: Part = ("change", "(matmul (matmul ?x ?a) ?b)");
-
-/// A product with known weights, and beside it one with their known change of low rank (Hu et al., LoRA, arXiv 2106.09685).
-const fn low_rank(name: &'static str, parts: &'static [Part; 2], [left, right]: [&'static str; 2]) -> Rule {
-    let why = "an adapter that was exported with its model is a change of weights";
-    let when = &["(constant ?w)", "(constant ?a)", "(constant ?b)"];
-    Rule { name, why, left, parts, right, given: &[], when, numerics: Reassociate, kind: Explore }
-}
-
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "matmul-scale-left",
@@ -70,22 +57,6 @@ pub(super) const RULES: &[Rule] = &[
         "scaled-biased-matmul-heads",
         ["r=(reshape (add p=(mul (matmul ?x ?y) $s) ?z) ?g)", "(add (=reshaped ?p ?r) (=reshaped ?z ?r))"],
         &["(same-shape ?p ?z)"],
-    ),
-    low_rank("merge-low-rank", &[PLAIN, CHANGE], ["(add base change)", "(matmul ?x (add ?w (matmul ?a ?b)))"]),
-    low_rank(
-        "merge-scaled-low-rank",
-        &[PLAIN, CHANGE],
-        ["(add base (mul change $s))", "(matmul ?x (add ?w (mul (matmul ?a ?b) $s)))"],
-    ),
-    low_rank(
-        "merge-low-rank-beside-bias",
-        &[BIASED, CHANGE],
-        ["(add base change)", "(add (matmul ?x (add ?w (matmul ?a ?b))) ?bias)"],
-    ),
-    low_rank(
-        "merge-scaled-low-rank-beside-bias",
-        &[BIASED, CHANGE],
-        ["(add base (mul change $s))", "(add (matmul ?x (add ?w (mul (matmul ?a ?b) $s))) ?bias)"],
     ),
     Rule {
         name: "conv-of-one-place",

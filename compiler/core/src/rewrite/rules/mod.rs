@@ -1,6 +1,7 @@
 //! The tables of rules, one for each subject.
 
 mod activation;
+mod adapter;
 mod algebra;
 mod attention;
 mod layout;
@@ -35,6 +36,24 @@ pub struct Subject {
     pub rules: &'static [Rule],
 }
 
+/// The table that is left out where changes of low rank stay as they are.
+const ADAPTER: &str = "adapter";
+
+/// Which rules are applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allowed {
+    /// Those of this class of numerics or a stricter one.
+    pub numerics: RuleNumerics,
+    /// Also those that put changes of low rank into weights.
+    pub merging: bool,
+}
+
+impl From<RuleNumerics> for Allowed {
+    fn from(numerics: RuleNumerics) -> Allowed {
+        Allowed { numerics, merging: true }
+    }
+}
+
 /// All tables.
 pub const SUBJECTS: &[Subject] = &[
     Subject { name: "algebra", summary: "numbers, powers and casts", rules: algebra::RULES },
@@ -44,6 +63,11 @@ pub const SUBJECTS: &[Subject] = &[
         rules: layout::RULES,
     },
     Subject { name: "linear", summary: "products of matrices", rules: linear::RULES },
+    Subject {
+        name: ADAPTER,
+        summary: "changes of low rank beside products, which become changes of weights",
+        rules: adapter::RULES,
+    },
     Subject {
         name: "activation",
         summary: "activation functions in the spellings of exporters",
@@ -66,13 +90,15 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     SUBJECTS.iter().flat_map(|subject| subject.rules)
 }
 
-/// The rules of a class or a stricter one, ready to be applied.
+/// The rules that are allowed, ready to be applied.
 ///
 /// # Errors
 /// Which text is wrong, and how.
-pub(super) fn read(numerics: RuleNumerics) -> Result<Vec<ReadRule>, String> {
-    let allowed = all().filter(|rule| rule.numerics <= numerics && rule.kind != Kind::Expand);
-    allowed.map(|rule| rule.read().map_err(|error| format!("rule `{}`: {error}", rule.name))).collect()
+pub(super) fn read(allowed: Allowed) -> Result<Vec<ReadRule>, String> {
+    let subjects = SUBJECTS.iter().filter(|subject| allowed.merging || subject.name != ADAPTER);
+    let rules = subjects.flat_map(|subject| subject.rules);
+    let rules = rules.filter(|rule| rule.numerics <= allowed.numerics && rule.kind != Kind::Expand);
+    rules.map(|rule| rule.read().map_err(|error| format!("rule `{}`: {error}", rule.name))).collect()
 }
 
 /// What right sides may compute: names, numbers of arguments, and what comes of it.
