@@ -42,14 +42,18 @@ pub struct Applied {
 }
 
 /// The graph with adapters, what became of them, and what of them found no place.
-pub(crate) struct Adapted {
-    pub(crate) graph: Graph,
-    pub(crate) applied: Vec<Applied>,
-    pub(crate) homeless: Homeless,
+#[derive(Debug)]
+pub struct Adapted {
+    /// The graph with them.
+    pub graph: Graph,
+    /// One for each adapter.
+    pub applied: Vec<Applied>,
+    /// What is of no module of this graph; another program may have it.
+    pub homeless: Homeless,
 }
 
 /// What finds no place in a program: the number of the adapter, the name, and what to tell.
-pub(crate) type Homeless = BTreeMap<(usize, String), Diagnostic>;
+pub type Homeless = BTreeMap<(usize, String), Diagnostic>;
 
 /// What is done to an operand or to a result.
 enum Edit<'a> {
@@ -81,7 +85,7 @@ impl<'a> Edit<'a> {
 ///
 /// # Errors
 /// Where an adapter does not fit a module that it names.
-pub(crate) fn apply(graph: &Graph, adapters: &[(&Adapter, Way)]) -> Result<Adapted, Diagnostics> {
+pub fn apply(graph: &Graph, adapters: &[(&Adapter, Way)]) -> Result<Adapted, Diagnostics> {
     let sites = sites(graph);
     let mut edits: BTreeMap<ValueId, Vec<Edit<'_>>> = BTreeMap::new();
     let (mut applied, mut homeless) = (Vec::new(), Homeless::new());

@@ -89,8 +89,8 @@ impl Config {
         if r == 0 || ranks.iter().any(|(_, rank)| *rank == 0) {
             return Err("a rank is 0".into());
         }
-        if ![lora_alpha].iter().chain(alphas.iter().map(|(_, alpha)| alpha)).all(|alpha| alpha.is_finite()) {
-            return Err("a `lora_alpha` is no finite number".into());
+        if ![lora_alpha].iter().chain(alphas.iter().map(|(_, alpha)| alpha)).all(|&alpha| (alpha as f32).is_finite()) {
+            return Err("a `lora_alpha` is no finite number of f32".into());
         }
         Ok(Config { rank: r, alpha: lora_alpha, rank_stabilized: use_rslora, ranks, alphas })
     }

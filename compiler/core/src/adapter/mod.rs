@@ -9,8 +9,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use apply::{Adapted, Homeless, apply};
-pub use apply::{Applied, Way};
+pub use apply::{Adapted, Applied, Homeless, Way, apply};
 pub(crate) use peft::files;
 pub use peft::read;
 pub use site::{Module, modules};

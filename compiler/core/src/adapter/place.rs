@@ -50,11 +50,9 @@ fn of_change<'a>(adapter: &Adapter, change: &Change, sites: &'a [Site]) -> Resul
     let wanted = change.features();
     let fits = |site: &Site| {
         let role = if change.embedding { site.role == Role::Table } else { site.role != Role::Table };
-        role && site.features() == Some(wanted) && (site.role == Role::Filters) == (change.down.sizes().len() > 2)
+        role && site.features() == Some(wanted) && site.window() == change.down.sizes().get(2..).unwrap_or(&[])
     };
-    let of = |module: &str| -> Vec<&'a Site> {
-        sites.iter().filter(|site| site.features().is_some() && site.is_of(module)).collect()
-    };
+    let of = |module: &str| of_module(sites, module, |site| site.features().is_some());
     let own = of(&change.module);
     let around = change.module.rsplit_once('.').map(|(around, _)| of(around)).unwrap_or_default();
     let candidates = if own.is_empty() { &around } else { &own };
@@ -87,7 +85,7 @@ fn of_replacement<'a>(
         "bias" => &[Role::Bias],
         _ => &[],
     };
-    let own: Vec<&Site> = sites.iter().filter(|site| site.is_of(module) && roles.contains(&site.role)).collect();
+    let own = of_module(sites, module, |site| roles.contains(&site.role));
     let given = replacement.matrix.sizes();
     let fits = |site: &&Site| match site.role {
         Role::Matrix => given.iter().rev().eq(&site.sizes),
@@ -109,6 +107,13 @@ fn of_replacement<'a>(
             .help("use the adapter with the model that it was trained for"));
     }
     one_module(adapter, &replacement.parameter, fitting).map(Some)
+}
+
+/// The sites of a module: those that have the whole name, else those whose names end with it.
+fn of_module<'a>(sites: &'a [Site], module: &str, which: impl Fn(&Site) -> bool) -> Vec<&'a Site> {
+    let all: Vec<&Site> = sites.iter().filter(|site| which(site) && site.is_of(module)).collect();
+    let whole: Vec<&Site> = all.iter().copied().filter(|site| site.modules.contains(module)).collect();
+    if whole.is_empty() { all } else { whole }
 }
 
 /// The sites, if they are uses of one parameter.

@@ -53,7 +53,7 @@ pub fn modules(graph: &Graph) -> Vec<Module> {
             Role::Filters => "convolution",
             _ => "linear",
         };
-        let window = if site.role == Role::Filters { site.sizes[2..].to_vec() } else { Vec::new() };
+        let window = site.window().to_vec();
         Some(Module { name: site.name().to_owned(), kind, inputs, outputs, window })
     };
     sites.filter_map(module).collect()
@@ -82,6 +82,11 @@ impl Site {
             (Role::Filters, &[outputs, inputs, ..]) => Some([inputs, outputs]),
             _ => None,
         }
+    }
+
+    /// Sizes of the window of a convolution.
+    pub(super) fn window(&self) -> &[usize] {
+        if self.role == Role::Filters { &self.sizes[2..] } else { &[] }
     }
 
     /// Whether it is of this module: the name, or the end of it after a point.

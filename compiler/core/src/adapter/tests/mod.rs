@@ -1,5 +1,7 @@
 //! Adapters that are read, and those that are refused.
 
+mod placing;
+
 use super::{Adapter, read};
 use crate::diagnostic::{Diagnostic, codes};
 use safetensors::Dtype;
