@@ -1,5 +1,6 @@
 //! Adapters that become part of a model, as arguments.
 
+use clap::ValueEnum;
 use m4c_compiler::adapter::Way;
 use m4c_compiler::project::{AdapterSource, Project};
 use std::path::PathBuf;
@@ -29,12 +30,14 @@ struct AdapterArgument {
 impl AdapterArgument {
     fn parse(text: &str) -> Result<AdapterArgument, String> {
         let (folder, way) = match text.rsplit_once('=') {
-            Some((folder, "merge")) => (folder, Some(Way::Merge)),
-            Some((folder, "side")) => (folder, Some(Way::Side)),
-            Some((folder, way)) if !folder.is_empty() && !way.contains(std::path::is_separator) => {
-                return Err(format!("`{way}` is no way to apply an adapter: merge or side"));
-            }
-            _ => (text, None),
+            Some((folder, way)) => match WayName::from_str(way, false) {
+                Ok(name) => (folder, Some(name.way())),
+                Err(_) if !folder.is_empty() && !way.contains(std::path::is_separator) => {
+                    return Err(format!("`{way}` is no way to apply an adapter: merge or side"));
+                }
+                Err(_) => (text, None),
+            },
+            None => (text, None),
         };
         if folder.is_empty() {
             return Err("it names no folder".to_owned());
@@ -52,6 +55,15 @@ enum WayName {
     Side,
 }
 
+impl WayName {
+    fn way(self) -> Way {
+        match self {
+            WayName::Merge => Way::Merge,
+            WayName::Side => Way::Side,
+        }
+    }
+}
+
 impl AdapterArguments {
     /// Adds them to a project.
     pub(crate) fn add_to(&self, project: &mut Project) {
@@ -64,9 +76,6 @@ impl AdapterArguments {
             };
             project.adapters.push(AdapterSource { folder: folder.clone(), way });
         }
-        project.exported_adapters = match self.exported_adapters {
-            WayName::Merge => Way::Merge,
-            WayName::Side => Way::Side,
-        };
+        project.exported_adapters = self.exported_adapters.way();
     }
 }

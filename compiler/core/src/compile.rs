@@ -1,6 +1,6 @@
 //! From model files to an artifact, phase by phase.
 
-use crate::adapter::{self, Adapted, Adapter, Applied, Homeless, Way, apply};
+use crate::adapter::{self, Adapter, Applied, Homeless, Way, apply};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::emit::{Provenance, Source, emit};
 use crate::facts::facts;
@@ -167,9 +167,9 @@ pub fn compile(
             }
         }
         report.files.extend(lowered.files);
-        report.files.extend(project.adapters.iter().flat_map(|adapter| adapter::files(&adapter.folder)));
         report.programs.push(lowered.report);
     }
+    report.files.extend(project.adapters.iter().flat_map(|adapter| adapter::files(&adapter.folder)));
     let mut seen = BTreeSet::new();
     report.files.retain(|file| seen.insert(file.clone()));
     unused_dims(project, &report.programs, &mut diagnostics);
@@ -248,7 +248,7 @@ fn graphs(
         let adapters: Vec<(&Adapter, Way)> = adapters.iter().map(|(adapter, way)| (adapter, *way)).collect();
         let mut applied = Vec::new();
         graph = timed(Phase::Adapt, &mut report, observer, || {
-            let adapted: Adapted = apply(&graph, &adapters).map_err(|errors| placed(errors, source))?;
+            let adapted = apply(&graph, &adapters).map_err(|errors| placed(errors, source))?;
             homeless = adapted.homeless;
             applied = adapted.applied;
             Ok(adapted.graph)

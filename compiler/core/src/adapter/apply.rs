@@ -4,7 +4,8 @@ use super::place::place;
 use super::site::{Role, Site, sites};
 use super::{Adapter, Change, Replacement};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use m4c_ir::{Graph, GraphBuilder, NodeKind, ValueId, verify};
+use crate::import::broken;
+use m4c_ir::{Graph, GraphBuilder, NodeKind, ValueId};
 use m4c_ops::build::{Build, Value};
 use m4c_ops::{Attrs, DType, Dim, Violation, primitive};
 use serde::{Deserialize, Serialize};
@@ -135,24 +136,18 @@ fn edited(graph: &Graph, edits: &BTreeMap<ValueId, Vec<Edit<'_>>>) -> Result<Gra
             let slot = edit.site().slot;
             let Some(old) = operands[slot] else { continue };
             let b = &mut builder;
-            let made = match (edit, weights.get(&(old, edit.tensor()))) {
-                (Edit::Beside(change, site), _) => {
-                    branch(b, change, site, &node.kind, &operands).map(|branch| beside.push(branch))
+            let refused = |violation| refused(graph, value, &violation);
+            let weight = match edit {
+                Edit::Beside(change, site) => {
+                    beside.push(branch(b, change, site, &node.kind, &operands).map_err(refused)?);
+                    continue;
                 }
-                (_, Some(&same)) => {
-                    operands[slot] = Some(same);
-                    Ok(())
-                }
-                (Edit::Replaced(replacement, site), None) => replaced(b, replacement, site, old).map(|weight| {
-                    weights.insert((old, edit.tensor()), weight);
-                    operands[slot] = Some(weight);
-                }),
-                (Edit::Changed(change, site), None) => changed(b, change, site, old).map(|weight| {
-                    weights.insert((old, edit.tensor()), weight);
-                    operands[slot] = Some(weight);
-                }),
+                _ if weights.contains_key(&(old, edit.tensor())) => weights[&(old, edit.tensor())],
+                Edit::Replaced(replacement, site) => replaced(b, replacement, site, old).map_err(refused)?,
+                Edit::Changed(change, site) => changed(b, change, site, old).map_err(refused)?,
             };
-            made.map_err(|violation| refused(graph, value, &violation))?;
+            weights.insert((old, edit.tensor()), weight);
+            operands[slot] = Some(weight);
         }
         let nodes: Vec<Option<ValueId>> =
             operands.iter().map(|operand| operand.map(|operand| builder.node(operand))).collect();
@@ -172,12 +167,9 @@ fn edited(graph: &Graph, edits: &BTreeMap<ValueId, Vec<Edit<'_>>>) -> Result<Gra
         }
     }
     let graph = builder.finish();
-    let broken = verify::verify(&graph);
-    if broken.is_empty() {
-        return Ok(graph);
-    }
-    let start = Diagnostic::bug(codes::VERIFIER, "an adapter made a graph that is not well formed");
-    Err(broken.iter().fold(start, |all, one| all.note(one.to_string())).into())
+    let mut diagnostics = Diagnostics::new();
+    broken(&graph, &mut diagnostics);
+    diagnostics.finish(graph).map(|(graph, _)| graph)
 }
 
 fn refused(graph: &Graph, value: ValueId, violation: &Violation) -> Diagnostics {

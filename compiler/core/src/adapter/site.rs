@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What peft puts between a module and the weight that it wraps.
-const WRAPPERS: &[&str] = &[".base_layer"];
+const WRAPPER: &str = ".base_layer";
 
 /// An operand that is a parameter of a module.
 #[derive(Clone, Debug)]
@@ -129,9 +129,7 @@ pub(super) fn sites(graph: &Graph) -> Vec<Site> {
 
 /// The module's own name, without what an adapter wrapped around its weight.
 fn unwrapped(scope: &str) -> String {
-    WRAPPERS
-        .iter()
-        .fold(scope.to_owned(), |name, wrapper| name.strip_suffix(wrapper).map_or(name.clone(), str::to_owned))
+    scope.strip_suffix(WRAPPER).unwrap_or(scope).to_owned()
 }
 
 fn role(op: &'static Op, attrs: &Attrs, slot: usize, sizes: &[usize]) -> Option<Role> {
